@@ -1,0 +1,223 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The only place where arrows between modules are drawn.
+// `ENCLAVE_ONLY=1 swift build` leaves out `host/` and every third-party package.
+let enclaveOnly = Context.environment["ENCLAVE_ONLY"] == "1"
+
+let base: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+/// For modules that touch C or hold secrets.
+let strict: [SwiftSetting] = base + [.strictMemorySafety()]
+
+func systemLibrary(_ name: String, in folder: String) -> Target {
+    .systemLibrary(name: name, path: "\(folder)/SystemLibraries/\(name)")
+}
+
+func test(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(name)Tests", resources: resources,
+        swiftSettings: base)
+}
+
+// MARK: - shared-proto and enclave: no third-party package
+
+var targets: [Target] = [
+    systemLibrary("CSodium", in: "shared-proto"),
+    systemLibrary("COpenSSL", in: "shared-proto"),
+    systemLibrary("CLinux", in: "shared-proto"),
+    .target(
+        name: "EnclaveProtocol", path: "shared-proto/EnclaveProtocol", swiftSettings: strict),
+    .target(
+        name: "Sodium", dependencies: ["CSodium"], path: "shared-proto/Sodium", swiftSettings: strict),
+    .target(
+        name: "AttestedSession", dependencies: ["EnclaveProtocol", "Sodium", "CLinux"],
+        path: "shared-proto/AttestedSession", swiftSettings: strict),
+
+    systemLibrary("CCurl", in: "enclave"),
+    .target(
+        name: "EnclaveVault", dependencies: ["EnclaveProtocol", "Sodium"],
+        path: "enclave/EnclaveVault", swiftSettings: strict),
+    .target(
+        name: "EnclaveRuntime",
+        dependencies: [
+            "EnclaveProtocol", "Sodium", "AttestedSession", "EnclaveVault", "CCurl", "COpenSSL", "CLinux",
+        ],
+        path: "enclave/EnclaveRuntime", swiftSettings: strict),
+    .target(
+        name: "EnclaveDevShim", dependencies: ["EnclaveProtocol", "Sodium", "EnclaveVault", "EnclaveRuntime", "CLinux"],
+        path: "enclave/EnclaveDevShim", swiftSettings: strict),
+    .executableTarget(
+        name: "enclave-runtime", dependencies: ["EnclaveRuntime"],
+        path: "enclave/Executables/enclave-runtime", swiftSettings: base),
+    .executableTarget(
+        name: "enclave-dev-shim", dependencies: ["EnclaveRuntime", "EnclaveDevShim"],
+        path: "enclave/Executables/enclave-dev-shim", swiftSettings: base),
+
+    test("EnclaveProtocol", ["EnclaveProtocol"]),
+    test("Sodium", ["Sodium"]),
+    test("AttestedSession", ["AttestedSession", "EnclaveProtocol", "Sodium"]),
+    test("EnclaveVault", ["EnclaveVault", "EnclaveProtocol", "Sodium"]),
+    test(
+        "EnclaveRuntime",
+        ["EnclaveRuntime", "EnclaveDevShim", "EnclaveVault", "EnclaveProtocol", "AttestedSession", "Sodium"]),
+]
+
+var products: [Product] = [
+    .executable(name: "enclave-runtime", targets: ["enclave-runtime"]),
+    .executable(name: "enclave-dev-shim", targets: ["enclave-dev-shim"]),
+]
+
+var dependencies: [Package.Dependency] = []
+
+// MARK: - host, simulators, end-to-end tests
+
+if !enclaveOnly {
+    dependencies = [
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    ]
+
+    let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+    let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+    let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
+    let hummingbirdHTTP2 = Target.Dependency.product(name: "HummingbirdHTTP2", package: "hummingbird")
+    let jwtKit = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
+    let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+    let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+    let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+    let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+    let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+    let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+    let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+    let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+    let nioHTTPTypesHTTP1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
+    let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+    let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
+    let asn1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
+    let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+    let cryptoExtras = Target.Dependency.product(name: "_CryptoExtras", package: "swift-crypto")
+
+    targets += [
+        systemLibrary("CPostgres", in: "host"),
+        systemLibrary("CHiredis", in: "host"),
+        .target(
+            name: "HostRuntime", dependencies: [logging, lifecycle, "CLinux"],
+            path: "host/HostRuntime", swiftSettings: strict),
+        .target(
+            name: "AttestationVerifier", dependencies: ["EnclaveProtocol", "Sodium"],
+            path: "host/AttestationVerifier", swiftSettings: strict),
+        .target(
+            name: "HostStorage",
+            dependencies: ["HostRuntime", "CPostgres", "CHiredis", "CLinux", logging, nioCore, nioPosix, nioSSL],
+            path: "host/HostStorage", resources: [.embedInCode("migrations")], swiftSettings: strict),
+        .target(
+            name: "EnclaveClient",
+            dependencies: [
+                "EnclaveProtocol", "Sodium", "AttestedSession", "AttestationVerifier", "HostRuntime", "HostStorage",
+                logging, lifecycle,
+            ],
+            path: "host/EnclaveClient", swiftSettings: strict),
+        .target(
+            name: "Push", dependencies: ["HostRuntime", asyncHTTPClient, nioCore, nioSSL, nioHTTP1, logging],
+            path: "host/Push", swiftSettings: base),
+        .target(
+            name: "APIServer",
+            dependencies: [
+                "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "Sodium", hummingbird, hummingbirdCore, jwtKit,
+                asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, nioSSL, httpTypes,
+                logging, lifecycle,
+            ],
+            path: "host/APIServer", swiftSettings: base),
+        .target(
+            name: "JobWorker",
+            dependencies: [
+                "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "Sodium", "Push", logging, lifecycle,
+            ],
+            path: "host/JobWorker", swiftSettings: base),
+        .executableTarget(
+            name: "api-server",
+            dependencies: ["APIServer", "HostRuntime", "HostStorage", "EnclaveClient", logging, lifecycle],
+            path: "host/Executables/api-server", swiftSettings: base),
+        .executableTarget(
+            name: "worker",
+            dependencies: [
+                "APIServer", "JobWorker", "Push", "HostRuntime", "HostStorage", "EnclaveClient", logging, lifecycle,
+            ],
+            path: "host/Executables/worker", swiftSettings: base),
+        .executableTarget(
+            name: "alfredctl",
+            dependencies: [
+                "HostRuntime", "HostStorage", "EnclaveClient", "AttestationVerifier", "EnclaveProtocol", "Sodium",
+                "AttestedSession", argumentParser, logging,
+            ],
+            path: "host/Executables/alfredctl", swiftSettings: base),
+
+        .target(
+            name: "SimulatorKit",
+            dependencies: [
+                hummingbird, hummingbirdCore, hummingbirdTLS, hummingbirdHTTP2, jwtKit, x509, asn1, crypto, cryptoExtras, nioCore,
+                nioPosix, nioSSL, httpTypes, logging, lifecycle,
+            ],
+            path: "Tests/Simulators/SimulatorKit", swiftSettings: base),
+        .executableTarget(
+            name: "simulators", dependencies: ["SimulatorKit", argumentParser, logging],
+            path: "Tests/Simulators/simulators", swiftSettings: base),
+        .target(
+            name: "LocalStack",
+            dependencies: ["HostRuntime", "Sodium", asyncHTTPClient, nioCore, nioSSL, nioHTTP1, "CLinux"],
+            path: "Tests/LocalStack/LocalStack", swiftSettings: base),
+        .executableTarget(
+            name: "alfred-local", dependencies: ["LocalStack", argumentParser],
+            path: "Tests/LocalStack/alfred-local", swiftSettings: base),
+        .executableTarget(
+            name: "rpc-bench", dependencies: ["AttestedSession", "EnclaveProtocol", "Sodium", argumentParser],
+            path: "Tests/Benchmarks/rpc-bench", swiftSettings: base),
+
+        test("HostRuntime", ["HostRuntime", logging]),
+        test("AttestationVerifier", ["AttestationVerifier", "EnclaveProtocol", "Sodium"]),
+        test("AttestationReplay", ["AttestationVerifier", "EnclaveProtocol", "Sodium"]),
+        test("EnclaveClient", ["EnclaveClient", "EnclaveProtocol", "AttestedSession", "Sodium", "HostRuntime"]),
+        test("HostStorage", ["HostStorage", "HostRuntime", "LocalStack", logging]),
+        test("Push", ["Push", "HostRuntime", "SimulatorKit", logging]),
+        test("APIServer", ["APIServer", "HostRuntime", "HostStorage", "EnclaveClient", "SimulatorKit", "LocalStack", logging]),
+        test("JobWorker", ["JobWorker", "HostRuntime", "HostStorage", "EnclaveClient", "LocalStack", logging]),
+        test(
+            "HostileHost",
+            ["LocalStack", "AttestedSession", "AttestationVerifier", "EnclaveClient", "EnclaveProtocol", "Sodium", "HostRuntime", "HostStorage"]),
+        test("EndToEnd", ["LocalStack", "HostRuntime", "HostStorage", "Sodium"]),
+        test("Architecture", ["HostRuntime"]),
+    ]
+    products += [
+        .executable(name: "api-server", targets: ["api-server"]),
+        .executable(name: "worker", targets: ["worker"]),
+        .executable(name: "alfredctl", targets: ["alfredctl"]),
+        .executable(name: "simulators", targets: ["simulators"]),
+        .executable(name: "alfred-local", targets: ["alfred-local"]),
+        .executable(name: "rpc-bench", targets: ["rpc-bench"]),
+    ]
+}
+
+let package = Package(
+    name: "alfred-backend",
+    products: products,
+    dependencies: dependencies,
+    targets: targets,
+    swiftLanguageModes: [.v6]
+)

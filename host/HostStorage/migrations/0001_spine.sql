@@ -1,0 +1,1 @@
+-- The schema alfred is created by the first real migration.
