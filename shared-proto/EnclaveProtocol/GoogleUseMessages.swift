@@ -1,0 +1,204 @@
+/// Request of `google.refresh` and `google.revoke`: `[user, connector]`.
+public struct ConnectorReference: WireMessage, Equatable, Hashable {
+    /// Owner of the connector; bound into the sealed record.
+    public let user: UserID
+    /// The connector.
+    public let connector: ConnectorID
+
+    /// A reference.
+    public init(user: UserID, connector: ConnectorID) {
+        self.user = user
+        self.connector = connector
+    }
+
+    public func write(to writer: inout CBORWriter) {
+        writer.array(2)
+        writer.uuid(user.uuid)
+        writer.uuid(connector.uuid)
+    }
+
+    public init(from reader: inout CBORReader) throws(CBORError) {
+        try reader.array(exactly: 2)
+        user = UserID(try reader.uuid())
+        connector = ConnectorID(try reader.uuid())
+        reader.end()
+    }
+}
+
+/// Answer of `google.refresh`: `[seconds until the cached access token expires, record version]`; never a token.
+public struct GoogleRefreshAnswer: WireMessage, Equatable {
+    /// Seconds until expiry at Google.
+    public let expiresInSeconds: UInt32
+    /// Version of the sealed record that is current now.
+    public let recordVersion: UInt64
+
+    /// An answer.
+    public init(expiresInSeconds: UInt32, recordVersion: UInt64) {
+        self.expiresInSeconds = expiresInSeconds
+        self.recordVersion = recordVersion
+    }
+
+    public func write(to writer: inout CBORWriter) {
+        writer.array(2)
+        writer.unsigned(UInt64(expiresInSeconds))
+        writer.unsigned(recordVersion)
+    }
+
+    public init(from reader: inout CBORReader) throws(CBORError) {
+        try reader.array(exactly: 2)
+        expiresInSeconds = UInt32(try reader.unsigned(in: 0...0xFFFF_FFFF))
+        recordVersion = try reader.unsigned()
+        reader.end()
+    }
+}
+
+/// The allow-list of what may be read from Google, with all its parameters.
+public enum GoogleResource: Sendable, Equatable {
+    /// Events of the primary calendar; times RFC 3339 UTC, at most 8 days apart; 1–50 results.
+    case calendarEvents(timeMin: String, timeMax: String, maxResults: UInt8, pageToken: String?)
+    /// Inbox messages of the last 1–7 days; 1–50 results.
+    case gmailMessages(newerThanDays: UInt8, unread: Bool, maxResults: UInt8)
+    /// From, Subject, Date and Content-Type of one message; id `[A-Za-z0-9_-]{1,64}`.
+    case gmailMetadata(id: String)
+
+    /// The name in documents and metrics.
+    public var name: String {
+        switch self {
+        case .calendarEvents: "calendar.events.list"
+        case .gmailMessages: "gmail.messages.list"
+        case .gmailMetadata: "gmail.messages.metadata"
+        }
+    }
+}
+
+extension GoogleResource: WireMessage {
+    public func write(to writer: inout CBORWriter) {
+        switch self {
+        case .calendarEvents(let timeMin, let timeMax, let maxResults, let pageToken):
+            writer.array(5)
+            writer.unsigned(1)
+            writer.text(timeMin)
+            writer.text(timeMax)
+            writer.unsigned(UInt64(maxResults))
+            writer.optionalText(pageToken)
+        case .gmailMessages(let newerThanDays, let unread, let maxResults):
+            writer.array(4)
+            writer.unsigned(2)
+            writer.unsigned(UInt64(newerThanDays))
+            writer.bool(unread)
+            writer.unsigned(UInt64(maxResults))
+        case .gmailMetadata(let id):
+            writer.array(2)
+            writer.unsigned(3)
+            writer.text(id)
+        }
+    }
+
+    public init(from reader: inout CBORReader) throws(CBORError) {
+        let count = try reader.array(atMost: 5)
+        switch (try reader.unsigned(in: 1...3), count) {
+        case (1, 5):
+            self = .calendarEvents(
+                timeMin: try reader.text(atMost: 32), timeMax: try reader.text(atMost: 32),
+                maxResults: UInt8(try reader.unsigned(in: 1...50)), pageToken: try reader.optionalText(atMost: 1024))
+        case (2, 4):
+            self = .gmailMessages(
+                newerThanDays: UInt8(try reader.unsigned(in: 1...7)), unread: try reader.bool(),
+                maxResults: UInt8(try reader.unsigned(in: 1...50)))
+        case (3, 2):
+            self = .gmailMetadata(id: try reader.text(atMost: 64))
+        default: throw .outOfRange
+        }
+        reader.end()
+    }
+}
+
+/// Request of `google.get`: `[user, connector, resource]`.
+public struct GoogleGet: WireMessage, Equatable {
+    /// Whose connector is used.
+    public let reference: ConnectorReference
+    /// What is read.
+    public let resource: GoogleResource
+
+    /// A request.
+    public init(reference: ConnectorReference, resource: GoogleResource) {
+        self.reference = reference
+        self.resource = resource
+    }
+
+    public func write(to writer: inout CBORWriter) {
+        writer.array(2)
+        reference.write(to: &writer)
+        resource.write(to: &writer)
+    }
+
+    public init(from reader: inout CBORReader) throws(CBORError) {
+        try reader.array(exactly: 2)
+        reference = try ConnectorReference(from: &reader)
+        resource = try GoogleResource(from: &reader)
+        reader.end()
+    }
+}
+
+/// Answer of `google.get`: `[HTTP status, body, retry after / null]`.
+public struct GoogleGetAnswer: WireMessage, Equatable {
+    /// Status of Google's answer, 200–599 without 3xx.
+    public let status: UInt16
+    /// Body of Google's answer, at most 1 MiB.
+    public let body: [UInt8]
+    /// `Retry-After` in seconds, at most 86,400.
+    public let retryAfterSeconds: UInt32?
+
+    /// An answer.
+    public init(status: UInt16, body: [UInt8], retryAfterSeconds: UInt32?) {
+        self.status = status
+        self.body = body
+        self.retryAfterSeconds = retryAfterSeconds
+    }
+
+    public func write(to writer: inout CBORWriter) {
+        writer.array(3)
+        writer.unsigned(UInt64(status))
+        writer.bytes(body)
+        writer.optionalUnsigned(retryAfterSeconds.map(UInt64.init))
+    }
+
+    public init(from reader: inout CBORReader) throws(CBORError) {
+        try reader.array(exactly: 3)
+        status = UInt16(try reader.unsigned(in: 100...599))
+        body = try reader.bytes(atMost: Limits.maximumProviderBodyBytes)
+        retryAfterSeconds = reader.null() ? nil : UInt32(try reader.unsigned(in: 0...86_400))
+        reader.end()
+    }
+}
+
+/// Answer of `google.revoke`: `[outcome, record version of the tombstone]`.
+public struct GoogleRevokeAnswer: WireMessage, Equatable {
+    /// What Google said.
+    public enum Outcome: UInt64, Sendable { case revoked = 1, alreadyInvalid = 2 }
+
+    /// What Google said.
+    public let outcome: Outcome
+    /// Version of the tombstone.
+    public let recordVersion: UInt64
+
+    /// An answer.
+    public init(outcome: Outcome, recordVersion: UInt64) {
+        self.outcome = outcome
+        self.recordVersion = recordVersion
+    }
+
+    public func write(to writer: inout CBORWriter) {
+        writer.array(2)
+        writer.unsigned(outcome.rawValue)
+        writer.unsigned(recordVersion)
+    }
+
+    public init(from reader: inout CBORReader) throws(CBORError) {
+        try reader.array(exactly: 2)
+        guard let outcome = Outcome(rawValue: try reader.unsigned()) else { throw .outOfRange }
+        self.outcome = outcome
+        recordVersion = try reader.unsigned()
+        reader.end()
+    }
+}
