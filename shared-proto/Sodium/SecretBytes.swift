@@ -34,6 +34,11 @@ internal import CSodium
         unsafe self.init(count: bytes.count) { unsafe $0.copyMemory(from: bytes) }
     }
 
+    /// Copies `bytes`, which stay in ordinary memory: for values that are no secret elsewhere, and for tests.
+    public init(copying bytes: [UInt8]) {
+        unsafe self.init(count: bytes.count) { unsafe $0.copyBytes(from: bytes) }
+    }
+
     deinit { unsafe sodium_free(base) }
 
     /// Lends the bytes to `body`; the pointer is invalid afterwards.
