@@ -1,0 +1,82 @@
+public import Logging
+
+internal import CLinux
+
+/// The log of one process, and with `with(…)` of one request or job in it.
+public struct HostLog: Sendable {
+    public let process: ProcessKind
+    public let threshold: HostLogLevel
+    public let format: LogFormat
+    public let sink: LogSink
+    private var requestID: RequestID?
+    private var trace: TraceContext?
+
+    public init(
+        process: ProcessKind, threshold: HostLogLevel = .info, format: LogFormat = .json,
+        sink: LogSink = .standardError()
+    ) {
+        self.process = process
+        self.threshold = threshold
+        self.format = format
+        self.sink = sink
+    }
+
+    /// As `general` says.
+    public init(process: ProcessKind, general: GeneralConfiguration, sink: LogSink = .standardError()) {
+        self.init(process: process, threshold: general.logLevel, format: general.logFormat, sink: sink)
+    }
+
+    /// The same log, whose lines carry the ids of a request.
+    public func with(requestID: RequestID?, trace: TraceContext?) -> HostLog {
+        var log = self
+        log.requestID = requestID
+        log.trace = trace
+        return log
+    }
+
+    /// Writes one event.
+    public func event(_ event: HostLogEvent) {
+        guard event.level >= threshold else { return }
+        let allowed = event.fields.filter(\.isAllowed)
+        sink.countDropped(event.fields.count - allowed.count)
+        write(event.level, event.name.description, allowed.map { ($0.name.rawValue, $0.value) })
+    }
+
+    /// Writes one event.
+    public func event(_ name: StaticString, _ level: HostLogLevel = .info, _ fields: [LogField] = []) {
+        event(HostLogEvent(name, level, fields))
+    }
+
+    /// A logger for libraries: their texts are written when the threshold is `debug`, their fields never.
+    public func libraryLogger(_ label: String) -> Logger {
+        Logger(label: label) { _ in LibraryLogHandler(log: self, label: label) }
+    }
+
+    func write(_ level: HostLogLevel, _ name: String, _ fields: [(name: String, value: LogField.Value)]) {
+        var fixed: [(String, LogField.Value)] = [
+            ("ts", .text(timestamp())), ("level", .text(level.rawValue)), ("process", .text(process.logName)),
+            ("event", .text(name)),
+        ]
+        if let requestID { fixed.append(("request_id", .text(requestID.text))) }
+        if let trace {
+            fixed.append(("trace_id", .text(trace.traceID)))
+            fixed.append(("span_id", .text(trace.spanID)))
+        }
+        sink.emit(LogLine.render(fixed + fields, as: format))
+    }
+}
+
+/// RFC 3339 in UTC with milliseconds.
+private func timestamp() -> String {
+    var now = timespec()
+    unsafe clock_gettime(CLOCK_REALTIME, &now)
+    var parts = tm()
+    unsafe gmtime_r(&now.tv_sec, &parts)
+    func padded(_ number: some BinaryInteger, _ width: Int) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    }
+    let date = "\(padded(parts.tm_year + 1900, 4))-\(padded(parts.tm_mon + 1, 2))-\(padded(parts.tm_mday, 2))"
+    let time = "\(padded(parts.tm_hour, 2)):\(padded(parts.tm_min, 2)):\(padded(parts.tm_sec, 2))"
+    return "\(date)T\(time).\(padded(now.tv_nsec / 1_000_000, 3))Z"
+}

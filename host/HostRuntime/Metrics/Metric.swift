@@ -1,0 +1,107 @@
+/// A label of a metric; none of them is a user, connector, device, request or event.
+public enum MetricLabel: String, CaseIterable, Sendable {
+    case route, method, status, bucket, backend, reason, outcome, type, result, queue, kind, environment, role
+    case resource, version, process
+}
+
+/// The metrics of the host; the one list of their names, kinds and labels.
+public enum Metric: String, CaseIterable, Sendable {
+    case httpRequests = "http_requests_total"
+    case httpRequestSeconds = "http_request_seconds"
+    case httpRateLimited = "http_rate_limited_total"
+    case authFailures = "auth_failures_total"
+    case jwksFetches = "jwks_fetch_total"
+    case jobsFinished = "jobs_finished_total"
+    case jobLagSeconds = "job_lag_seconds"
+    case jobSeconds = "job_seconds"
+    case scheduleDriftSeconds = "schedule_drift_seconds"
+    case jobsPendingDue = "jobs_pending_due"
+    case jobsRunning = "jobs_running"
+    case deadLetters = "dead_letters"
+    case schedulesOverdue = "schedules_overdue"
+    case leaseLost = "lease_lost_total"
+    case pushes = "push_total"
+    case pushSeconds = "push_seconds"
+    case reminderDelaySeconds = "reminder_delay_seconds"
+    case pushSuppressed = "push_suppressed_total"
+    case devicesDisabled = "devices_disabled_total"
+    case apnsProviderTokens = "apns_provider_tokens_total"
+    case pushTokenRejectionStorm = "push_token_rejection_storm"
+    case pendingRevocations = "pending_revocations"
+    case privacyDeleteOpen = "privacy_delete_open"
+    case privacyDeleteOverdue = "privacy_delete_overdue"
+    case privacyDeleteOldestSeconds = "privacy_delete_oldest_seconds"
+    case enclaveCalls = "enclave_calls_total"
+    case enclaveCallSeconds = "enclave_call_seconds"
+    case enclaveSessions = "enclave_sessions"
+    case enclaveHandshakes = "enclave_handshakes_total"
+    case attestationRefused = "attestation_refused_total"
+    case enclaveGoogleCalls = "enclave_google_calls_total"
+    case enclaveRefreshes = "enclave_refresh_total"
+    case enclaveSealedRejected = "enclave_sealed_rejected_total"
+    case enclaveUserLimited = "enclave_user_limited_total"
+    case enclaveVersionMemoryEvicted = "enclave_version_memory_evicted_total"
+    case databasePoolInUse = "db_pool_in_use"
+    case redisDegraded = "redis_degraded"
+    case auditWriteFailed = "audit_write_failed_total"
+    case auditFieldsDropped = "audit_fields_dropped_total"
+    case logFieldsDropped = "log_fields_dropped_total"
+    case buildInfo = "build_info"
+
+    enum Kind: String {
+        case counter, gauge, histogram
+    }
+
+    /// The name in the exposition.
+    public var name: String { "alfred_\(rawValue)" }
+
+    var kind: Kind {
+        switch self {
+        case .httpRequestSeconds, .jobLagSeconds, .jobSeconds, .scheduleDriftSeconds, .pushSeconds,
+            .reminderDelaySeconds, .enclaveCallSeconds:
+            .histogram
+        case .jobsPendingDue, .jobsRunning, .deadLetters, .schedulesOverdue, .pushTokenRejectionStorm,
+            .pendingRevocations, .privacyDeleteOpen, .privacyDeleteOverdue, .privacyDeleteOldestSeconds,
+            .enclaveSessions, .databasePoolInUse, .redisDegraded, .buildInfo:
+            .gauge
+        default:
+            .counter
+        }
+    }
+
+    var labels: [MetricLabel] {
+        switch self {
+        case .httpRequests, .httpRequestSeconds: [.route, .method, .status]
+        case .httpRateLimited: [.bucket, .backend]
+        case .authFailures, .attestationRefused: [.reason]
+        case .pushSuppressed, .devicesDisabled, .apnsProviderTokens: [.reason]
+        case .jwksFetches: [.outcome]
+        case .jobsFinished: [.type, .result]
+        case .jobLagSeconds, .jobSeconds, .scheduleDriftSeconds: [.type]
+        case .jobsPendingDue, .jobsRunning, .deadLetters, .schedulesOverdue: [.type]
+        case .leaseLost: [.queue]
+        case .pushes, .pushSeconds, .reminderDelaySeconds: [.kind, .outcome]
+        case .pushTokenRejectionStorm: [.environment]
+        case .enclaveCalls, .enclaveCallSeconds: [.method, .result]
+        case .enclaveSessions: [.role]
+        case .enclaveHandshakes: [.result]
+        case .enclaveGoogleCalls, .enclaveRefreshes, .enclaveSealedRejected, .enclaveUserLimited,
+            .enclaveVersionMemoryEvicted:
+            [.resource, .result]
+        case .buildInfo: [.version, .process]
+        case .pendingRevocations, .privacyDeleteOpen, .privacyDeleteOverdue, .privacyDeleteOldestSeconds,
+            .databasePoolInUse, .redisDegraded, .auditWriteFailed, .auditFieldsDropped, .logFieldsDropped:
+            []
+        }
+    }
+
+    /// Upper bounds of the buckets, in seconds.
+    var buckets: [Double] {
+        switch self {
+        case .jobLagSeconds, .scheduleDriftSeconds, .reminderDelaySeconds:
+            [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900]
+        default:
+            [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+        }
+    }
+}
