@@ -95,7 +95,6 @@ if !enclaveOnly {
 
     let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
     let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
-    let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
     let hummingbirdHTTP2 = Target.Dependency.product(name: "HummingbirdHTTP2", package: "hummingbird")
     let jwtKit = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
     let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
@@ -112,7 +111,7 @@ if !enclaveOnly {
     let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
     let asn1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
     let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
-    let cryptoExtras = Target.Dependency.product(name: "_CryptoExtras", package: "swift-crypto")
+    let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
 
     targets += [
         systemLibrary("CPostgres", in: "host"),
@@ -125,7 +124,7 @@ if !enclaveOnly {
             path: "host/AttestationVerifier", swiftSettings: strict),
         .target(
             name: "HostStorage",
-            dependencies: ["HostRuntime", "CPostgres", "CHiredis", "CLinux", logging, nioCore, nioPosix, nioSSL],
+            dependencies: ["HostRuntime", "CPostgres", "CHiredis", "CLinux", crypto, logging, nioCore, nioPosix, nioSSL],
             path: "host/HostStorage", resources: [.embedInCode("migrations")], swiftSettings: strict),
         .target(
             name: "EnclaveClient",
@@ -142,7 +141,7 @@ if !enclaveOnly {
             dependencies: [
                 "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "Sodium", hummingbird, hummingbirdCore, jwtKit,
                 asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, nioSSL, httpTypes,
-                logging, lifecycle,
+                crypto, logging, lifecycle,
             ],
             path: "host/APIServer", swiftSettings: base),
         .target(
@@ -172,12 +171,12 @@ if !enclaveOnly {
         .target(
             name: "SimulatorKit",
             dependencies: [
-                hummingbird, hummingbirdCore, hummingbirdTLS, hummingbirdHTTP2, jwtKit, x509, asn1, crypto, cryptoExtras, nioCore,
-                nioPosix, nioSSL, httpTypes, logging, lifecycle,
+                hummingbird, hummingbirdCore, hummingbirdHTTP2, x509, asn1, crypto, cryptoExtras, asyncHTTPClient, nioCore,
+                nioHTTP1, nioSSL, httpTypes, logging, lifecycle,
             ],
             path: "Tests/Simulators/SimulatorKit", swiftSettings: base),
         .executableTarget(
-            name: "simulators", dependencies: ["SimulatorKit", argumentParser, logging],
+            name: "simulators", dependencies: ["SimulatorKit", argumentParser, logging, lifecycle],
             path: "Tests/Simulators/simulators", swiftSettings: base),
         .target(
             name: "LocalStack",

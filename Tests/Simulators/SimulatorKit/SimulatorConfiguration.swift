@@ -1,0 +1,52 @@
+public import Foundation
+
+/// What the simulators start with.
+public struct SimulatorConfiguration: Sendable {
+    /// Folder of the throw-away CA and of `simulators.json`; made when absent.
+    public var stateFolder: String
+    /// Ports on 127.0.0.1; 0: any.
+    public var googlePort: Int
+    public var clerkPort: Int
+    public var apnsPort: Int
+    public var controlPort: Int
+    public var googleClient: GoogleClient
+    public var clerk: ClerkSettings
+    /// The wall clock of the providers: life of codes and tokens, `iat`, age of mail.
+    public var now: @Sendable () -> Date
+
+    public init(
+        stateFolder: String, googlePort: Int = 0, clerkPort: Int = 0, apnsPort: Int = 0, controlPort: Int = 0,
+        googleClient: GoogleClient = .local, clerk: ClerkSettings = ClerkSettings(),
+        now: @escaping @Sendable () -> Date = { Date() }
+    ) {
+        self.stateFolder = stateFolder
+        self.googlePort = googlePort
+        self.clerkPort = clerkPort
+        self.apnsPort = apnsPort
+        self.controlPort = controlPort
+        self.googleClient = googleClient
+        self.clerk = clerk
+        self.now = now
+    }
+}
+
+extension GoogleClient {
+    /// A client for local runs; tests set their own through the control API.
+    public static let local = GoogleClient(
+        clientID: "1001-alfred-local.apps.googleusercontent.com", clientSecrets: ["GOCSPX-simulated-client-secret"],
+        redirectURIs: ["http://127.0.0.1:8080/oauth/google/callback"])
+}
+
+/// Where the simulators listen; the content of `simulators.json`.
+public struct SimulatorEndpoints: Codable, Sendable, Hashable {
+    /// Base URL, without a slash at the end.
+    public var google: String
+    /// Base URL and issuer, without a slash at the end.
+    public var clerk: String
+    /// Base URL of both ways to push, without a slash at the end.
+    public var apns: String
+    /// Base URL of the control API, plain HTTP.
+    public var control: String
+    /// PEM file of the CA that signed the servers' certificate.
+    public var caFile: String
+}

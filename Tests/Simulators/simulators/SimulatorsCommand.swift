@@ -1,0 +1,71 @@
+import ArgumentParser
+import Foundation
+import Logging
+import ServiceLifecycle
+import SimulatorKit
+
+/// Stands in for Google, Clerk and APNs on this machine.
+@main
+struct SimulatorsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "simulators", abstract: "Simulated Google, Clerk and APNs over TLS, with a control API.")
+
+    @Option(help: "Folder for the throw-away CA and simulators.json.")
+    var state: String
+    @Option(help: "Port of Google; 0 for any.")
+    var googlePort = 0
+    @Option(help: "Port of Clerk; 0 for any.")
+    var clerkPort = 0
+    @Option(help: "Port of APNs; 0 for any.")
+    var apnsPort = 0
+    @Option(help: "Port of the control API; 0 for any.")
+    var controlPort = 0
+    @Option(help: "Client id registered at Google.")
+    var googleClientID: String?
+    @Option(help: "File that holds the client secret registered at Google.")
+    var googleClientSecretFile: String?
+    @Option(help: "Redirect URI registered at Google; may be repeated.")
+    var googleRedirectURI: [String] = []
+    @Option(help: "Audience of Clerk's session tokens.")
+    var clerkAudience: String?
+
+    func run() async throws {
+        var configuration = SimulatorConfiguration(
+            stateFolder: state, googlePort: googlePort, clerkPort: clerkPort, apnsPort: apnsPort,
+            controlPort: controlPort)
+        if let googleClientID { configuration.googleClient.clientID = googleClientID }
+        if let file = googleClientSecretFile {
+            let text = try String(contentsOfFile: file, encoding: .utf8)
+            configuration.googleClient.clientSecrets = [text.trimmingCharacters(in: .whitespacesAndNewlines)]
+        }
+        if !googleRedirectURI.isEmpty { configuration.googleClient.redirectURIs = googleRedirectURI }
+        if let clerkAudience { configuration.clerk.audience = clerkAudience }
+        try await serve(Simulators(configuration))
+    }
+
+    private func serve(_ simulators: Simulators) async throws {
+        var logger = Logger(label: "simulators")
+        logger.logLevel = .error
+        var configuration = ServiceGroupConfiguration(
+            services: [simulators], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        configuration.maximumGracefulShutdownDuration = .seconds(5)
+        let group = ServiceGroup(configuration: configuration)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            tasks.addTask { try await announce(simulators) }
+            try await tasks.waitForAll()
+        }
+    }
+
+    /// One line on standard output once everything listens.
+    private func announce(_ simulators: Simulators) async throws {
+        let endpoints = try await simulators.endpoints()
+        let line = [
+            "event": "ready", "google": endpoints.google, "clerk": endpoints.clerk, "apns": endpoints.apns,
+            "control": endpoints.control, "ca_file": endpoints.caFile,
+        ]
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        FileHandle.standardOutput.write(try encoder.encode(line) + Data("\n".utf8))
+    }
+}
