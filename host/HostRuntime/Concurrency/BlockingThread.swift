@@ -1,4 +1,4 @@
-public import Foundation
+import Foundation
 
 /// An actor's executor on one thread of its own, for actors whose C calls block.
 ///

@@ -1,4 +1,4 @@
-internal import CLinux
+internal import Glibc
 
 /// An IP address; IPv4 and IPv4-mapped IPv6 are equal.
 public struct IPAddress: Hashable, Sendable, CustomStringConvertible {

@@ -1,4 +1,4 @@
-internal import CLinux
+internal import Glibc
 
 /// Why a secret file cannot be used; none of the cases holds content.
 public enum SecretFileError: Error, Equatable, Sendable {
@@ -24,7 +24,7 @@ public enum SecretFile {
 
     /// The trimmed text of the file at `path`.
     public static func text(at path: String) throws(SecretFileError) -> Secret {
-        let text = try withBytes(of: path) { bytes throws(SecretFileError) -> String in
+        let text = try unsafe withBytes(of: path) { bytes throws(SecretFileError) -> String in
             guard let text = unsafe String(validating: bytes, as: UTF8.self) else { throw .notText }
             return text
         }
@@ -44,7 +44,7 @@ public enum SecretFile {
     public static func checkKey(at path: String, count: Int) throws(SecretFileError) {
         let key = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 16)
         defer {
-            unsafe explicit_bzero(key.baseAddress, count)
+            if let base = key.baseAddress { unsafe explicit_bzero(base, count) }
             unsafe key.deallocate()
         }
         try unsafe readKey(at: path, into: key)
@@ -60,21 +60,21 @@ public enum SecretFile {
         guard unsafe fstat(descriptor, &status) == 0 else { throw .unreadable }
         guard status.st_mode & S_IFMT == S_IFREG else { throw .notAFile }
         guard status.st_mode & 0o177 == 0 else { throw .modeTooOpen }
-        let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: maximumBytes + 1)
+        let buffer = UnsafeMutablePointer<UInt8>.allocate(capacity: maximumBytes + 1)
         defer {
-            unsafe explicit_bzero(buffer.baseAddress, buffer.count)
+            unsafe explicit_bzero(buffer, maximumBytes + 1)
             unsafe buffer.deallocate()
         }
         var filled = 0
-        while filled < buffer.count {
-            let count = unsafe read(descriptor, buffer.baseAddress?.advanced(by: filled), buffer.count - filled)
+        while filled <= maximumBytes {
+            let count = unsafe read(descriptor, buffer + filled, maximumBytes + 1 - filled)
             if count < 0 && errno == EINTR { continue }
             guard count >= 0 else { throw .unreadable }
             if count == 0 { break }
             filled += count
         }
         guard filled <= maximumBytes else { throw .tooLarge }
-        return try unsafe use(UnsafeBufferPointer(rebasing: buffer[..<filled]))
+        return try unsafe use(UnsafeBufferPointer(start: buffer, count: filled))
     }
 }
 

@@ -1,6 +1,6 @@
 public import Logging
 
-internal import CLinux
+internal import Glibc
 
 /// The log of one process, and with `with(…)` of one request or job in it.
 public struct HostLog: Sendable {
@@ -70,13 +70,15 @@ public struct HostLog: Sendable {
 private func timestamp() -> String {
     var now = timespec()
     unsafe clock_gettime(CLOCK_REALTIME, &now)
-    var parts = tm()
+    var parts = unsafe tm()
     unsafe gmtime_r(&now.tv_sec, &parts)
     func padded(_ number: some BinaryInteger, _ width: Int) -> String {
         let digits = String(number)
         return String(repeating: "0", count: max(0, width - digits.count)) + digits
     }
-    let date = "\(padded(parts.tm_year + 1900, 4))-\(padded(parts.tm_mon + 1, 2))-\(padded(parts.tm_mday, 2))"
-    let time = "\(padded(parts.tm_hour, 2)):\(padded(parts.tm_min, 2)):\(padded(parts.tm_sec, 2))"
+    let date =
+        unsafe "\(padded(parts.tm_year + 1900, 4))-\(padded(parts.tm_mon + 1, 2))-\(padded(parts.tm_mday, 2))"
+    let time =
+        unsafe "\(padded(parts.tm_hour, 2)):\(padded(parts.tm_min, 2)):\(padded(parts.tm_sec, 2))"
     return "\(date)T\(time).\(padded(now.tv_nsec / 1_000_000, 3))Z"
 }

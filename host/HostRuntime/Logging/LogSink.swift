@@ -1,4 +1,4 @@
-internal import CLinux
+internal import Glibc
 internal import Synchronization
 
 /// Where finished log lines go; counts what the allow-list dropped.
@@ -19,7 +19,7 @@ public final class LogSink: Sendable {
         LogSink { line in
             var rest = ArraySlice((line + "\n").utf8)
             while !rest.isEmpty {
-                let count = unsafe rest.withUnsafeBytes { unsafe CLinux.write(2, $0.baseAddress, $0.count) }
+                let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(2, $0.baseAddress, $0.count) }
                 if count < 0 && errno == EINTR { continue }
                 guard count > 0 else { return }
                 rest = rest.dropFirst(count)
