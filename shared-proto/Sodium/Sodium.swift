@@ -38,18 +38,13 @@ public enum SecretMemory {
     /// Lends `count` bytes of scratch memory on the stack and wipes them when `body` returns or throws.
     ///
     /// The memory is not locked: for values that live microseconds, such as the key of one seal.
-    public static func withScratch<R, E: Error>(
+    public static func withScratch<R: ~Copyable, E: Error>(
         _ count: Int, _ body: (UnsafeMutableRawBufferPointer) throws(E) -> R
     ) throws(E) -> R {
-        let result: Result<R, E> = unsafe withUnsafeTemporaryAllocation(byteCount: count, alignment: 16) { buffer in
+        try unsafe withUnsafeTemporaryAllocation(byteCount: count, alignment: 16) { buffer throws(E) in
             defer { unsafe wipe(buffer) }
-            do throws(E) {
-                return .success(try unsafe body(buffer))
-            } catch {
-                return .failure(error)
-            }
+            return try unsafe body(buffer)
         }
-        return try result.get()
     }
 }
 

@@ -1,0 +1,154 @@
+public import EnclaveProtocol
+public import Sodium
+internal import Synchronization
+
+extension TokenVault {
+    /// Readings of one record when others keep writing it meanwhile.
+    private static let maximumReadings = 3
+
+    /// Reads and opens a connector's record.
+    ///
+    /// - Throws: `.recordRevoked` for a tombstone; `.recordMissing`, `.recordRolledBack`, `.keyPolicyMismatch`,
+    ///   `.sealedDataRejected`; `.recordConflict` when it changed during every reading.
+    public func open(
+        user: UserID, connector: ConnectorID, port: some RecordPort
+    ) throws(VaultError) -> OpenedConnector {
+        switch try openIncludingTombstone(user: user, connector: connector, port: port) {
+        case .connected(let opened): return opened
+        case .tombstone: throw .recordRevoked
+        }
+    }
+
+    /// Reads and opens a connector's record, a tombstone too.
+    public func openIncludingTombstone(
+        user: UserID, connector: ConnectorID, port: some RecordPort
+    ) throws(VaultError) -> ConnectorRecord {
+        try unsafe read(user: user, connector: connector, port: port) { plaintext, version throws(VaultError) in
+            guard try unsafe ConnectorContent.holdsToken(plaintext) else { return .tombstone(recordVersion: version) }
+            return unsafe .connected(
+                OpenedConnector(
+                    token: ConnectorContent.token(plaintext), accountHash: ConnectorContent.accountHash(plaintext),
+                    recordVersion: version))
+        }
+    }
+
+    /// Reads and opens a connector's record like `open`, without lending the token: takes no locked memory, for callers
+    /// that have an access token already.
+    public func check(
+        user: UserID, connector: ConnectorID, port: some RecordPort
+    ) throws(VaultError) -> ConnectorState {
+        try unsafe read(user: user, connector: connector, port: port) { plaintext, version throws(VaultError) in
+            guard try unsafe ConnectorContent.holdsToken(plaintext) else { throw .recordRevoked }
+            return unsafe ConnectorState(
+                recordVersion: version, accountHash: ConnectorContent.accountHash(plaintext))
+        }
+    }
+
+    /// Seals a token as record version `recordVersion`; the account hash has 32 bytes.
+    public func seal(
+        token: borrowing SecretBytes, accountHash: [UInt8], user: UserID, connector: ConnectorID, recordVersion: UInt64,
+        port: some RecordPort
+    ) throws(VaultError) -> StoredRecord {
+        guard accountHash.count == ConnectorContent.accountHashBytes,
+            (1...ConnectorContent.maximumTokenBytes).contains(token.count)
+        else { throw .sealedDataRejected }
+        let context = SealContext.connector(connector, of: user, recordVersion: recordVersion)
+        let sealed = try unsafe SecretMemory.withScratch(ConnectorContent.tokenOffset + token.count) {
+            plaintext throws(VaultError) in
+            unsafe plaintext[0] = ConnectorContent.tokenType
+            unsafe UnsafeMutableRawBufferPointer(rebasing: plaintext[1...]).copyBytes(from: accountHash)
+            unsafe token.withUnsafeBytes { token in
+                unsafe UnsafeMutableRawBufferPointer(rebasing: plaintext[ConnectorContent.tokenOffset...])
+                    .copyMemory(from: token)
+            }
+            return try unsafe seal(UnsafeRawBufferPointer(plaintext), context: context, port: port)
+        }
+        return stored(sealed, recordVersion)
+    }
+
+    /// Seals a tombstone as record version `recordVersion`.
+    public func sealTombstone(
+        user: UserID, connector: ConnectorID, recordVersion: UInt64, port: some RecordPort
+    ) throws(VaultError) -> StoredRecord {
+        let context = SealContext.connector(connector, of: user, recordVersion: recordVersion)
+        let sealed = try unsafe SecretMemory.withScratch(1) { plaintext throws(VaultError) in
+            unsafe plaintext[0] = ConnectorContent.tombstoneType
+            return try unsafe seal(UnsafeRawBufferPointer(plaintext), context: context, port: port)
+        }
+        return stored(sealed, recordVersion)
+    }
+
+    /// Stores a record sealed here by compare-and-swap on the version before it, and remembers it once acknowledged.
+    public func put(
+        _ record: StoredRecord, user: UserID, connector: ConnectorID, port: some RecordPort
+    ) throws(VaultError) -> PutOutcome {
+        guard record.recordVersion > 0 else { throw .sealedDataRejected }
+        let outcome = try port.put(
+            user: user, connector: connector, expectedVersion: record.recordVersion - 1, record: record)
+        if outcome == .stored { acknowledged(record, user: user, connector: connector) }
+        return outcome
+    }
+
+    /// Remembers a record whose put was acknowledged.
+    public func acknowledged(_ record: StoredRecord, user: UserID, connector: ConnectorID) {
+        let id = digest(user: user, connector: connector)
+        let content = digest(content: record.sealed)
+        memory.withLock { $0.remember(id, version: record.recordVersion, content: content) }
+    }
+
+    private func stored(_ sealed: [UInt8], _ recordVersion: UInt64) -> StoredRecord {
+        StoredRecord(
+            sealed: sealed, recordVersion: recordVersion, keyID: policy.keyID, keyVersion: policy.activeVersion)
+    }
+
+    // MARK: Reading
+
+    /// Reads, opens and compares with what was seen; reads again when another thread has moved on meanwhile.
+    private func read<R: ~Copyable>(
+        user: UserID, connector: ConnectorID, port: some RecordPort,
+        use: (UnsafeRawBufferPointer, UInt64) throws(VaultError) -> R
+    ) throws(VaultError) -> R {
+        let id = digest(user: user, connector: connector)
+        for _ in 0..<Self.maximumReadings {
+            // What was known before the host was asked: below it, the answer cannot be honest.
+            let floor = memory.withLock { $0.seen(id) }
+            guard let record = try port.record(user: user, connector: connector) else {
+                if floor != nil { throw rolledBack() }
+                if memory.withLock({ $0.seen(id) }) == nil { throw .recordMissing }
+                continue
+            }
+            guard record.keyID == policy.keyID else { throw .keyPolicyMismatch }
+            let context = SealContext.connector(connector, of: user, recordVersion: record.recordVersion)
+            let header = try SealedHeader(record.sealed, policy: policy, context: context)
+            guard header.keyVersion == record.keyVersion else { throw .keyPolicyMismatch }
+            let result = try unsafe open(record.sealed, context: context, port: port) {
+                plaintext throws(VaultError) -> R? in
+                guard try isCurrent(record, id: id, floor: floor) else { return nil }
+                return try unsafe use(plaintext, record.recordVersion)
+            }
+            if let result { return result }
+        }
+        throw .recordConflict
+    }
+
+    /// Whether an authentic record is the newest known, which it is from now on; false where it is merely overtaken.
+    private func isCurrent(
+        _ record: StoredRecord, id: VersionMemory.Digest, floor: VersionMemory.Seen?
+    ) throws(VaultError) -> Bool {
+        let content = digest(content: record.sealed)
+        let version = record.recordVersion
+        let seen = memory.withLock { memory in
+            let seen = memory.seen(id)
+            memory.remember(id, version: version, content: content)
+            return seen
+        }
+        if let floor, version < floor.version { throw rolledBack() }
+        for known in [floor, seen] where known?.version == version && known?.content != content { throw rolledBack() }
+        return version >= seen?.version ?? 0
+    }
+
+    private func rolledBack() -> VaultError {
+        countRollback()
+        return .recordRolledBack
+    }
+}
