@@ -1,0 +1,31 @@
+/// One migration as embedded in the program.
+struct Migration: Sendable, Equatable {
+    let version: Int
+    let name: String
+    let sql: String
+
+    /// Statements that cannot run in a transaction, like `create index concurrently`, stand in files that say so.
+    var needsTransaction: Bool { !sql.hasPrefix("-- no-transaction\n") }
+
+    /// - Parameter file: `NNNN_name.sql`.
+    init?(file: String, contents: [UInt8]) {
+        let parts = file.split(separator: "_", maxSplits: 1)
+        guard parts.count == 2, parts[0].count == 4, let version = Int(parts[0]), parts[1].hasSuffix(".sql") else {
+            return nil
+        }
+        self.version = version
+        name = String(parts[1].dropLast(4))
+        sql = String(decoding: contents, as: UTF8.self)
+    }
+
+    init(version: Int, name: String, sql: String) {
+        self.version = version
+        self.name = name
+        self.sql = sql
+    }
+
+    /// Every migration of this program, in order. A test compares the list with the folder.
+    static let all: [Migration] = [
+        ("0001_spine.sql", PackageResources._001_spine_sql)
+    ].compactMap { Migration(file: $0.0, contents: $0.1) }
+}

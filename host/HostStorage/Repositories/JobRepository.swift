@@ -1,0 +1,167 @@
+public import FoundationEssentials
+
+/// The job engine's queue: claims with fenced leases, results, effects.
+public struct JobRepository: Sendable {
+    private let pool: PostgresPool
+
+    public init(_ pool: PostgresPool) { self.pool = pool }
+
+    // MARK: - Taking jobs
+
+    /// Claims due jobs, earliest first, never more per user and lane than the limit.
+    ///
+    /// A claim that another one made impossible is rolled back by the unique index and repeated.
+    public func claim(_ claim: JobClaim) async throws(StorageError) -> [ClaimedJob] {
+        guard claim.maximum > 0 else { return [] }
+        for _ in 0..<5 {
+            do {
+                return try await pool.query(Self.claimDue, claim.parameters).map(Self.claimedJob)
+            } catch {
+                switch error {
+                case .unique, .conflict, .userDeleted: continue
+                default: throw error
+                }
+            }
+        }
+        return []
+    }
+
+    /// Takes back jobs whose lease has ended; each counts as an attempt.
+    public func reap(policy: RetryPolicy, limit: Int = 100) async throws(StorageError) -> JobReapResult {
+        let parameters: [SQLValue] = [
+            .text("LEASE_EXPIRED"), .text("The worker that ran the job stopped answering."),
+            .double(policy.base.inSeconds), .double(policy.maximum.inSeconds), .int(limit),
+        ]
+        let row = try await pool.query(Self.reapExpired, parameters).required()
+        return JobReapResult(returned: try row.int(0), deadLettered: try row.int(1))
+    }
+
+    /// Time until the earliest pending job is due, zero when one is due, `nil` when there is none.
+    public func timeUntilNextDue() async throws(StorageError) -> Duration? {
+        try await pool.query(Self.nextDue).required().optional(0, Row.double).map { .seconds(max(0, $0)) }
+    }
+
+    /// Extends a lease; `false` when it was lost: the execution stops and writes nothing.
+    public func heartbeat(_ lease: JobLease, extendBy duration: Duration) async throws(StorageError) -> Bool {
+        let parameters: [SQLValue] = [.uuid(lease.job), .int(lease.token), .double(duration.inSeconds)]
+        return try await pool.query(Self.extend, parameters).affected == 1
+    }
+
+    // MARK: - Ending an execution
+
+    /// Commits the job's effect and its end in one transaction; `false` when the lease was lost and nothing happened.
+    public func finish(_ lease: JobLease, _ effect: JobEffect) async throws(StorageError) -> Bool {
+        try await pool.withTransaction { tx throws(StorageError) in
+            let parameters: [SQLValue] = [.uuid(lease.job), .int(lease.token), .text(effect.outcome)]
+            guard try await tx.query(Self.setDone, parameters).affected == 1 else { return false }
+            if let pushes = effect.pushes {
+                for push in pushes.items {
+                    try await tx.query(OutboxRepository.insert, pushes.parameters(push, lease))
+                }
+            }
+            for reminder in effect.reminders { try await Self.upsertReminder(reminder, in: tx) }
+            if let sweep = effect.sweep { try await tx.query(Self.deleteVanished, sweep.parameters(lease.user)) }
+            for event in effect.audits { try await tx.audit(event, for: lease.user) }
+            return true
+        }
+    }
+
+    /// A transient failure: again after a pause, or a dead letter after the last attempt.
+    ///
+    /// - Parameter retryAfter: the provider's wish, a floor for the pause, capped at the policy's maximum.
+    public func retry(
+        _ lease: JobLease, _ failure: JobFailure, policy: RetryPolicy, retryAfter: Duration? = nil
+    ) async throws(StorageError) -> JobRetryOutcome {
+        let parameters: [SQLValue] = [
+            .uuid(lease.job), .int(lease.token), .text(failure.code), .text(failure.message),
+            .double(policy.base.inSeconds), .double(policy.maximum.inSeconds), .double(retryAfter?.inSeconds ?? 0),
+        ]
+        guard let row = try await pool.query(Self.retryOne, parameters).first else { return .leaseLost }
+        return try row.bool(0) ? .deadLettered : .retried
+    }
+
+    /// Not the job's fault (enclave or database away, drain): again soon, no attempt counted; `false`: lease lost.
+    public func `defer`(_ lease: JobLease, _ failure: JobFailure) async throws(StorageError) -> Bool {
+        let parameters: [SQLValue] = [
+            .uuid(lease.job), .int(lease.token), .text(failure.code), .text(failure.message),
+        ]
+        return try await pool.query(Self.deferOne, parameters).affected == 1
+    }
+
+    /// A permanent failure: FAILED and its dead letter in one statement; `false`: lease lost.
+    public func fail(_ lease: JobLease, _ failure: JobFailure) async throws(StorageError) -> Bool {
+        let parameters: [SQLValue] = [
+            .uuid(lease.job), .int(lease.token), .text(failure.code), .text(failure.message),
+        ]
+        return try await pool.query(Self.failOne, parameters).count == 1
+    }
+
+    // MARK: - Making jobs
+
+    /// Inserts a job and wakes the workers; `false` when its (user, type, key) exists already.
+    public func enqueue(_ job: NewJob) async throws(StorageError) -> Bool {
+        try await pool.query(Self.insert, job.parameters).affected == 1
+    }
+
+    /// Inserts a reminder or moves a PENDING one to its new time.
+    public func upsertReminder(_ reminder: NewJob) async throws(StorageError) {
+        try await pool.withTransaction { tx throws(StorageError) in
+            try await Self.upsertReminder(reminder, in: tx)
+        }
+    }
+
+    /// Deletes PENDING reminders in a completely listed window that are not to be kept; returns how many.
+    public func deleteVanishedReminders(of user: UUID, _ sweep: ReminderSweep) async throws(StorageError) -> Int {
+        try await pool.query(Self.deleteVanished, sweep.parameters(user)).affected
+    }
+
+    /// PENDING reminders of meetings that start in [from, to).
+    public func pendingReminders(
+        of user: UUID, from: Date, to: Date
+    ) async throws(StorageError) -> [PendingReminder] {
+        try await pool.query(Self.selectReminders, [.uuid(user), .time(from), .time(to)]).map { row throws(StorageError) in
+            PendingReminder(
+                job: try row.uuid(0), key: try row.text(1), dueAt: try row.time(2), startsAt: try row.time(3))
+        }
+    }
+
+    private static func upsertReminder(_ reminder: NewJob, in tx: Transaction) async throws(StorageError) {
+        let moved = try await tx.query(Self.upsert, reminder.parameters)
+        if let row = moved.first, try !row.bool(0) { try await tx.query(announce) }
+    }
+
+    private static func claimedJob(_ row: Row) throws(StorageError) -> ClaimedJob {
+        guard let type = JobType(rawValue: try row.text(3)) else { throw .unreadableAnswer }
+        let lease = JobLease(
+            job: try row.uuid(0), user: try row.uuid(1), token: Int64(try row.int(2)), type: type,
+            requestID: try row.optional(4, Row.text))
+        return ClaimedJob(
+            lease: lease, dueAt: try row.time(5), expiresAt: try row.optional(6, Row.time),
+            isExpired: try row.bool(7), lag: .seconds(try row.double(8)),
+            sealedPayload: try row.optional(9, Row.bytes), sealedKeyVersion: try row.optional(10, Row.int),
+            attempts: try row.int(11), deferrals: try row.int(12), maxAttempts: try row.int(13),
+            idempotencyKey: try row.text(14), traceparent: try row.optional(15, Row.text))
+    }
+}
+
+extension JobClaim {
+    fileprivate var parameters: [SQLValue] {
+        [
+            .text(owner), .int(maximum), .int(maximumBackground), .int(perUserLimit), .double(lease.inSeconds),
+            .int(max(400, maximum * 8)),
+        ]
+    }
+}
+
+extension NewJob {
+    fileprivate var parameters: [SQLValue] {
+        [
+            .uuid(id), .uuid(user), .text(type.rawValue), .text(idempotencyKey), .time(dueAt), .time(expiresAt),
+            .bytes(sealedPayload), .int(sealedKeyVersion.map(Int64.init)), .text(requestID), .text(traceparent),
+        ]
+    }
+}
+
+extension ReminderSweep {
+    fileprivate func parameters(_ user: UUID) -> [SQLValue] { [.uuid(user), .time(from), .time(to), .texts(keep)] }
+}

@@ -1,0 +1,216 @@
+extension JobRepository {
+    static let announce = Statement.write("select pg_notify('alfred_jobs', '')")
+
+    // How it finds work: a window of the earliest due rows per lane names the users to look at. Only when the window is
+    // full (a flood) are the other users with pending work visited too, one index step each, so that the cost does not
+    // grow with one user's backlog. Per user and lane at most (limit − running) rows become candidates. The select that
+    // locks repeats the condition, so that a row another worker claimed since this statement's snapshot is not taken.
+    static let claimDue = Statement.write(
+        """
+        with recursive lanes(lane) as (values (0::smallint), (1::smallint)),
+        head as materialized (
+            select l.lane, j.user_id from lanes l cross join lateral (
+                select user_id from alfred.jobs
+                where lane = l.lane and state = 'PENDING' and due_at <= now()
+                order by due_at, id limit $6) j
+            where l.lane = 0 or $3 > 0),
+        full_lanes as (select lane from head group by lane having count(*) >= $6),
+        others(lane, user_id, step) as (
+            (select l.lane, f.user_id, 1 from full_lanes l cross join lateral (
+                select user_id from alfred.jobs where lane = l.lane and state = 'PENDING'
+                order by user_id limit 1) f)
+            union all
+            select o.lane, n.user_id, o.step + 1 from others o cross join lateral (
+                select user_id from alfred.jobs
+                where lane = o.lane and state = 'PENDING' and user_id > o.user_id
+                order by user_id limit 1) n
+            where o.step < 10000),
+        running as materialized (
+            select user_id, lane, array_agg(user_slot) as slots from alfred.jobs
+            where state = 'RUNNING' group by user_id, lane),
+        people as (
+            select p.lane, p.user_id, coalesce(r.slots, '{}'::smallint[]) as slots
+            from (select lane, user_id from head union select lane, user_id from others) p
+            join alfred.users u on u.id = p.user_id and u.status = 'ACTIVE' and u.frozen_at is null
+            left join running r on r.user_id = p.user_id and r.lane = p.lane),
+        candidates as (
+            select j.id, p.lane, j.due_at, p.slots from people p cross join lateral (
+                select id, due_at from alfred.jobs
+                where lane = p.lane and user_id = p.user_id and state = 'PENDING' and due_at <= now()
+                order by due_at, id limit greatest($4 - cardinality(p.slots), 0)) j),
+        allowed as (
+            select id, slots from (
+                select id, lane, due_at, slots, row_number() over (partition by lane order by due_at, id) as place
+                from candidates) c
+            where lane = 0 or place <= $3
+            order by due_at, id limit $2),
+        locked as (
+            select j.id, j.user_id, j.lane, j.due_at, a.slots from alfred.jobs j join allowed a on a.id = j.id
+            where j.state = 'PENDING' and j.due_at <= now()
+            order by j.due_at, j.id for update of j skip locked),
+        placed as (
+            select id, user_id, lane, due_at, (
+                select slot from (
+                    select s::smallint as slot, row_number() over (order by s) as free_place
+                    from generate_series(0, $4 - 1) s where s::smallint <> all(k.slots)) free
+                where free_place = k.place) as slot
+            from (
+                select *, row_number() over (partition by user_id, lane order by due_at, id) as place
+                from locked) k)
+        update alfred.jobs j set state = 'RUNNING', lease_owner = $1, lease_token = j.lease_token + 1,
+            lease_expires_at = now() + make_interval(secs => $5), last_run_at = now(), user_slot = p.slot,
+            updated_at = now()
+        from placed p
+        where j.id = p.id and p.slot is not null and j.state = 'PENDING' and j.due_at <= now()
+        returning j.id, j.user_id, j.lease_token, j.type, j.request_id, j.due_at, j.expires_at,
+            coalesce(j.expires_at <= now(), false),
+            greatest(extract(epoch from clock_timestamp() - j.due_at), 0)::float8,
+            j.payload_ciphertext, j.sealed_key_version, j.attempts, j.deferrals, j.max_attempts, j.idempotency_key,
+            j.traceparent
+        """)
+
+    /// What ends a lease, in every update that does.
+    private static let leaseEnded = "lease_owner = null, lease_expires_at = null, user_slot = null, updated_at = now()"
+
+    /// The dead letter and its audit row of each FAILED row of `ended`.
+    private static func buried(reason: String, message: String) -> String {
+        """
+        letters as (
+            insert into alfred.dead_letter_jobs (
+                user_id, job_id, type, idempotency_key, attempts, reason_code, reason_message, payload_ciphertext,
+                sealed_key_version)
+            select user_id, id, type, idempotency_key, attempts, \(reason), \(message), payload_ciphertext,
+                sealed_key_version
+            from ended where state = 'FAILED'
+            on conflict (job_id) do update set attempts = excluded.attempts, reason_code = excluded.reason_code,
+                reason_message = excluded.reason_message, failed_at = now(), redriven_at = null),
+        told as (
+            insert into alfred.audit_events (user_id, event_type, result, redacted_metadata)
+            select user_id, 'JOB_DEAD_LETTERED', 'FAILURE', jsonb_strip_nulls(jsonb_build_object(
+                'job_id', id::text, 'job_type', type, 'reason', \(reason), 'attempts', attempts::text,
+                'request_id', case when request_id ~ '^[A-Za-z0-9._:@/+=-]{1,128}$' then request_id end))
+            from ended where state = 'FAILED')
+        """
+    }
+
+    /// One attempt more: PENDING after a pause, or FAILED after the last. `floor` is in seconds.
+    private static func attempted(
+        base: String, maximum: String, floor: String, code: String, message: String
+    ) -> String {
+        """
+        attempts = j.attempts + 1,
+        state = case when j.attempts + 1 >= j.max_attempts then 'FAILED' else 'PENDING' end,
+        finished_at = case when j.attempts + 1 >= j.max_attempts then now() end,
+        due_at = case when j.attempts + 1 >= j.max_attempts then j.due_at else now() + make_interval(secs => greatest(
+            least(\(base) * power(2, least(j.attempts, 30)), \(maximum)) * (0.5 + random() / 2),
+            least(\(floor), \(maximum)))) end,
+        last_error_code = \(code), last_error_message = \(message), \(leaseEnded)
+        """
+    }
+
+    static let reapExpired = Statement.write(
+        """
+        with expired as (
+            select j.id from alfred.jobs j join alfred.users u on u.id = j.user_id and u.status = 'ACTIVE'
+            where j.state = 'RUNNING' and j.lease_expires_at <= now()
+            order by j.lease_expires_at limit $5 for update of j skip locked),
+        ended as (
+            update alfred.jobs j set
+            \(attempted(base: "$3", maximum: "$4", floor: "0", code: "$1", message: "$2"))
+            from expired e where j.id = e.id and j.state = 'RUNNING' and j.lease_expires_at <= now()
+            returning j.*),
+        \(buried(reason: "'LEASE_EXPIRED_MAX_ATTEMPTS'", message: "$2")),
+        woken as (select pg_notify('alfred_jobs', '') from ended limit 1)
+        select (select count(*) from ended where state = 'PENDING'), (select count(*) from ended where state = 'FAILED'),
+            (select count(*) from woken)
+        """)
+
+    static let retryOne = Statement.write(
+        """
+        with ended as (
+            update alfred.jobs j set
+            \(attempted(base: "$5", maximum: "$6", floor: "$7", code: "$3", message: "$4"))
+            where j.id = $1 and j.state = 'RUNNING' and j.lease_token = $2
+            returning j.*),
+        \(buried(reason: "$3", message: "$4"))
+        select state = 'FAILED' from ended
+        """)
+
+    static let deferOne = Statement.write(
+        """
+        update alfred.jobs j set state = 'PENDING', deferrals = j.deferrals + 1,
+            due_at = now() + make_interval(
+                secs => least(power(2, least(j.deferrals, 10)), 60) * (0.5 + random() / 2)),
+            last_error_code = $3, last_error_message = $4, \(leaseEnded)
+        where j.id = $1 and j.state = 'RUNNING' and j.lease_token = $2
+        """)
+
+    static let failOne = Statement.write(
+        """
+        with ended as (
+            update alfred.jobs j set state = 'FAILED', attempts = j.attempts + 1, finished_at = now(),
+                last_error_code = $3, last_error_message = $4, \(leaseEnded)
+            where j.id = $1 and j.state = 'RUNNING' and j.lease_token = $2
+            returning j.*),
+        \(buried(reason: "$3", message: "$4"))
+        select id from ended
+        """)
+
+    static let setDone = Statement.write(
+        """
+        update alfred.jobs set state = 'DONE', outcome = $3, finished_at = now(), last_error_code = null,
+            last_error_message = null, \(leaseEnded)
+        where id = $1 and state = 'RUNNING' and lease_token = $2
+        """)
+
+    static let extend = Statement.write(
+        """
+        update alfred.jobs set lease_expires_at = now() + make_interval(secs => $3), updated_at = now()
+        where id = $1 and state = 'RUNNING' and lease_token = $2
+        """)
+
+    static let nextDue = Statement.read(
+        """
+        select extract(epoch from min(due_at) - now())::float8 from (
+            (select due_at from alfred.jobs where lane = 0 and state = 'PENDING' order by due_at limit 1)
+            union all
+            (select due_at from alfred.jobs where lane = 1 and state = 'PENDING' order by due_at limit 1)) earliest
+        """)
+
+    private static let insertColumns = """
+        insert into alfred.jobs (
+            id, user_id, type, idempotency_key, due_at, expires_at, payload_ciphertext, sealed_key_version, request_id,
+            traceparent)
+        values ($1, $2, $3, $4, greatest($5, now()), $6, $7, $8, $9, $10)
+        """
+
+    static let insert = Statement.write(
+        "\(insertColumns) on conflict (user_id, type, idempotency_key) do nothing")
+
+    // Returns whether the row is new; nothing when there was nothing to change. A row that waits for a repeat, and one
+    // that is due anyway, keep their time.
+    static let upsert = Statement.write(
+        """
+        \(insertColumns)
+        on conflict (user_id, type, idempotency_key) do update set due_at = excluded.due_at, updated_at = now()
+            where alfred.jobs.state = 'PENDING' and alfred.jobs.attempts = 0 and alfred.jobs.deferrals = 0
+                and alfred.jobs.due_at <> excluded.due_at
+                and not (alfred.jobs.due_at <= now() and excluded.due_at <= now())
+        returning xmax = 0
+        """)
+
+    static let deleteVanished = Statement.write(
+        """
+        delete from alfred.jobs
+        where user_id = $1 and lane = 0 and state = 'PENDING' and type = 'MEETING_REMINDER'
+            and expires_at >= $2 and expires_at < $3 and idempotency_key <> all($4)
+        """)
+
+    static let selectReminders = Statement.read(
+        """
+        select id, idempotency_key, due_at, expires_at from alfred.jobs
+        where user_id = $1 and lane = 0 and state = 'PENDING' and type = 'MEETING_REMINDER'
+            and expires_at >= $2 and expires_at < $3
+        order by due_at, id limit 1000
+        """)
+}
