@@ -99,6 +99,7 @@ if !enclaveOnly {
     let jwtKit = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
     let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
     let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
     let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
     let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
     let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
@@ -176,11 +177,11 @@ if !enclaveOnly {
             ],
             path: "Tests/Simulators/SimulatorKit", swiftSettings: base),
         .executableTarget(
-            name: "simulators", dependencies: ["SimulatorKit", argumentParser, logging, lifecycle],
+            name: "simulators", dependencies: ["SimulatorKit", argumentParser, logging, lifecycle, unixSignals],
             path: "Tests/Simulators/simulators", swiftSettings: base),
         .target(
             name: "LocalStack",
-            dependencies: ["HostRuntime", "Sodium", asyncHTTPClient, nioCore, nioSSL, nioHTTP1, "CLinux"],
+            dependencies: ["HostRuntime", "SimulatorKit", asyncHTTPClient, nioCore, nioSSL, nioHTTP1],
             path: "Tests/LocalStack/LocalStack", swiftSettings: base),
         .executableTarget(
             name: "alfred-local", dependencies: ["LocalStack", argumentParser],
@@ -201,6 +202,7 @@ if !enclaveOnly {
             "HostileHost",
             ["LocalStack", "AttestedSession", "AttestationVerifier", "EnclaveClient", "EnclaveProtocol", "Sodium", "HostRuntime", "HostStorage"]),
         test("EndToEnd", ["LocalStack", "HostRuntime", "HostStorage", "Sodium"]),
+        test("Simulator", ["SimulatorKit", asyncHTTPClient, nioCore, nioHTTP1, nioSSL, crypto, cryptoExtras]),
         test("Architecture", ["HostRuntime"]),
     ]
     products += [

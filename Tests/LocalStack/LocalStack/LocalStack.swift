@@ -1,0 +1,244 @@
+import Foundation
+public import SimulatorKit
+
+/// The whole system as processes on this machine: private Postgres and Redis, simulators, enclave, API, worker.
+public actor LocalStack {
+    /// Where it lives and what differs from the ordinary.
+    public nonisolated let settings: StackSettings
+    /// Ports and variables; set by `prepare`.
+    public private(set) var environment: StackEnvironment?
+    private var processes: [String: ManagedProcess] = [:]
+    private let progress: @Sendable (String) -> Void
+
+    /// A system that is not started; `progress` gets one line per step.
+    public init(_ settings: StackSettings, progress: @escaping @Sendable (String) -> Void = { _ in }) {
+        self.settings = settings
+        self.progress = progress
+    }
+
+    // MARK: - Start
+
+    /// Starts everything and waits until each part is ready.
+    public func start() async throws {
+        try await prepare()
+        try await startAll()
+    }
+
+    /// Servers, keys and schema: everything that must be there before the first process.
+    public func prepare() async throws {
+        try FileManager.default.createDirectory(
+            at: settings.state.appending(path: "logs"), withIntermediateDirectories: true)
+        await endLeftovers()
+        let servers = try await startServers()
+        let keys = try await makeKeys()
+        let environment = StackEnvironment(ports: try ports(), servers: servers, keys: keys, settings: settings)
+        self.environment = environment
+        progress("schema: alfredctl migrate")
+        try await migrate(environment)
+    }
+
+    /// Starts the four processes in order, each when the one before is ready.
+    public func startAll() async throws {
+        for component in Component.allCases { try await start(component) }
+    }
+
+    /// Starts one process and waits until it is ready.
+    public func start(_ component: Component) async throws {
+        try launch(component)
+        try await ready(component)
+    }
+
+    /// Starts one process without waiting; `name` tells apart two of the same component.
+    public func launch(_ component: Component, name: String? = nil, extra: [String: String] = [:]) throws {
+        let environment = try prepared()
+        let name = name ?? component.rawValue
+        let process = try ManagedProcess(
+            name: name, executable: settings.products.appending(path: component.executable),
+            arguments: component == .simulators ? simulatorArguments(environment) : [],
+            environment: environment.variables(for: component).merging(extra) { _, new in new },
+            folder: settings.state, log: settings.state.appending(path: "logs/\(name).log"))
+        processes[name] = process
+        try remember()
+        progress("\(name): started, process \(process.pid)")
+    }
+
+    /// Waits until `component` answers.
+    public func ready(_ component: Component, within limit: Duration = .seconds(30)) async throws {
+        let environment = try prepared()
+        let ports = environment.ports
+        let name = component.rawValue
+        _ = try await eventually("\(name) ready", within: limit) { () -> Bool? in
+            if let process = processes[name], let status = process.exitStatus {
+                throw StackError("\(name) ended with status \(status):\n\(process.logTail())")
+            }
+            switch component {
+            case .simulators:
+                return FileManager.default.fileExists(atPath: simulatorFile.path) && Ports.isListening(ports.control)
+                    ? true : nil
+            case .enclave: return Ports.isListening(ports.enclave) ? true : nil
+            case .api: return await Phone.status("\(environment.apiURL)/readyz") == 200 ? true : nil
+            case .worker:
+                return await Phone.status("http://127.0.0.1:\(ports.workerMetrics)/readyz") == 200 ? true : nil
+            }
+        }
+        progress("\(name): ready")
+    }
+
+    // MARK: - Processes
+
+    /// The running process called `name`.
+    public func process(_ name: String) throws -> ManagedProcess {
+        guard let process = processes[name] else { throw StackError("\(name) was never started") }
+        return process
+    }
+
+    /// The process of a component.
+    public func process(_ component: Component) throws -> ManagedProcess { try process(component.rawValue) }
+
+    /// Ends a process with SIGKILL.
+    public func kill9(_ component: Component) async throws { try await process(component).kill9() }
+
+    /// Runs one of the server commands of `scripts/infra`, for example `kill-postgres`.
+    public func infra(_ command: String) async throws {
+        _ = try await infraScript([command])
+    }
+
+    /// Stops every process, the last started first, then Postgres and Redis.
+    public func stop() async {
+        for name in ["worker", "api", "enclave", "simulators"] + processes.keys.sorted() {
+            guard let process = processes[name], process.isRunning else { continue }
+            progress("\(name): stopping")
+            await process.stop()
+        }
+        if privateServers { _ = try? await infraScript(["stop"]) }
+        try? FileManager.default.removeItem(at: pidFile)
+    }
+
+    /// Stops everything and deletes its folder.
+    public func remove() async {
+        await stop()
+        if privateServers { _ = try? await infraScript(["down"]) }
+        try? FileManager.default.removeItem(at: settings.state)
+    }
+
+    // MARK: - Parts
+
+    /// The simulators' control API.
+    public var control: SimulatorControl {
+        get throws { SimulatorControl(baseURL: "http://127.0.0.1:\(try prepared().ports.control)") }
+    }
+
+    /// A phone of the user with this Clerk subject.
+    public func phone(subject: String) async throws -> Phone {
+        Phone(
+            api: try prepared().apiURL, token: try await control.mintToken(subject: subject),
+            authority: settings.state.appending(path: "simulators/ca.pem").path)
+    }
+
+    private func prepared() throws -> StackEnvironment {
+        guard let environment else { throw StackError("the local system is not prepared") }
+        return environment
+    }
+
+    private var simulatorFile: URL { settings.state.appending(path: "simulators/simulators.json") }
+    private var pidFile: URL { settings.state.appending(path: "pids") }
+    private var privateServers: Bool {
+        settings.environment["DATABASE_URL"] == nil || settings.environment["REDIS_URL"] == nil
+    }
+
+    private func simulatorArguments(_ environment: StackEnvironment) -> [String] {
+        try? FileManager.default.removeItem(at: simulatorFile)
+        let ports = environment.ports
+        return [
+            "--state", settings.state.appending(path: "simulators").path, "--google-port", "\(ports.google)",
+            "--clerk-port", "\(ports.clerk)", "--apns-port", "\(ports.apns)", "--control-port", "\(ports.control)",
+            "--google-client-id", environment.variables["GOOGLE_OAUTH_CLIENT_ID"] ?? "",
+            "--google-client-secret-file", environment.variables["GOOGLE_OAUTH_CLIENT_SECRET_FILE"] ?? "",
+            "--google-redirect-uri", environment.redirectURI,
+            "--clerk-audience", environment.variables["CLERK_AUDIENCE"] ?? "",
+        ]
+    }
+
+    private func startServers() async throws -> [String: String] {
+        var servers: [String: String] = [:]
+        if privateServers {
+            progress("Postgres and Redis: private servers under \(settings.state.appending(path: "infra").path)")
+            _ = try await infraScript(["up"] + (settings.fastPostgres ? ["--fast"] : []))
+            servers = Shell.variables(in: try await infraScript(["env"]))
+        }
+        if let url = settings.environment["DATABASE_URL"] {
+            progress("Postgres: DATABASE_URL of the environment")
+            for role in ["OWNER", "API", "WORKER", "OPERATOR"] { servers["\(role)_DATABASE_URL"] = url }
+        }
+        if let url = settings.environment["REDIS_URL"] {
+            progress("Redis: REDIS_URL of the environment")
+            servers["REDIS_URL"] = url
+        }
+        return servers
+    }
+
+    private func infraScript(_ arguments: [String]) async throws -> String {
+        try await Shell.run(
+            settings.repository.appending(path: "scripts/infra"),
+            arguments + ["--dir", settings.state.appending(path: "infra").path],
+            environment: StackEnvironment.system, log: settings.state.appending(path: "logs/infra.log"))
+    }
+
+    private func makeKeys() async throws -> [String: String] {
+        let file = settings.state.appending(path: "keys.env")
+        _ = try await Shell.run(
+            settings.repository.appending(path: "scripts/local-keys"),
+            ["--dir", settings.state.appending(path: "keys").path, "--env-file", file.path],
+            environment: StackEnvironment.system, log: settings.state.appending(path: "logs/keys.log"))
+        return Shell.variables(in: try String(contentsOf: file, encoding: .utf8))
+    }
+
+    private func migrate(_ environment: StackEnvironment) async throws {
+        let process = try ManagedProcess(
+            name: "alfredctl", executable: settings.products.appending(path: "alfredctl"), arguments: ["migrate"],
+            environment: environment.operatorVariables, folder: settings.state,
+            log: settings.state.appending(path: "logs/migrate.log"))
+        guard await process.waitForExit(within: .seconds(60)) == 0 else {
+            await process.kill9()
+            throw StackError("alfredctl migrate failed:\n\(process.logTail())")
+        }
+    }
+
+    /// Ports are kept between starts, so that URLs stay the same; new ones where another process took them.
+    private func ports() throws -> StackEnvironment.PortSet {
+        let file = settings.state.appending(path: "ports.json")
+        if let data = try? Data(contentsOf: file),
+            let kept = try? JSONDecoder().decode(StackEnvironment.PortSet.self, from: data),
+            ![
+                kept.google, kept.clerk, kept.apns, kept.control, kept.enclave, kept.api, kept.apiMetrics,
+                kept.workerMetrics,
+            ]
+            .contains(where: Ports.isListening)
+        {
+            return kept
+        }
+        let ports = StackEnvironment.PortSet()
+        try JSONEncoder().encode(ports).write(to: file)
+        return ports
+    }
+
+    /// Process ids are kept in a file, so that what a killed launcher left behind is ended at the next start.
+    private func remember() throws {
+        let lines = processes.values.filter(\.isRunning).map { "\($0.pid)" }
+        try lines.joined(separator: "\n").write(to: pidFile, atomically: true, encoding: .utf8)
+    }
+
+    private func endLeftovers() async {
+        guard let text = try? String(contentsOf: pidFile, encoding: .utf8) else { return }
+        let products = settings.products.resolvingSymlinksInPath().path
+        for pid in text.split(separator: "\n").compactMap({ pid_t($0) }) {
+            guard
+                let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/exe"),
+                target.hasPrefix(products)
+            else { continue }
+            progress("ending process \(pid), left from an earlier start")
+            kill(pid, SIGKILL)
+        }
+        try? FileManager.default.removeItem(at: pidFile)
+    }
+}

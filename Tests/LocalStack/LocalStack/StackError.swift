@@ -1,0 +1,29 @@
+/// Why the local system, or a step of its story, failed; the text is for the person at the terminal.
+public struct StackError: Error, CustomStringConvertible, Sendable {
+    /// One or more readable lines.
+    public let description: String
+
+    /// A failure with its reason.
+    public init(_ description: String) { self.description = description }
+}
+
+/// Repeats `probe` every 20 ms until it gives a value.
+///
+/// - Throws: `StackError` naming `what` after `limit`.
+public func eventually<Value: Sendable>(
+    _ what: String, within limit: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation,
+    _ probe: () async throws -> Value?
+) async throws -> Value {
+    let end = ContinuousClock.now.advanced(by: limit)
+    var last: (any Error)?
+    while ContinuousClock.now < end {
+        do {
+            if let value = try await probe() { return value }
+            last = nil
+        } catch let error as CancellationError {
+            throw error
+        } catch { last = error }
+        try await Task.sleep(for: .milliseconds(20))
+    }
+    throw StackError("\(what) did not happen within \(limit)" + (last.map { ": \($0)" } ?? ""))
+}

@@ -1,0 +1,51 @@
+public import Foundation
+
+/// A process of the local system.
+public enum Component: String, CaseIterable, Sendable {
+    case simulators, enclave, api, worker
+
+    /// Name of its executable.
+    public var executable: String {
+        switch self {
+        case .simulators: "simulators"
+        case .enclave: "enclave-dev-shim"
+        case .api: "api-server"
+        case .worker: "worker"
+        }
+    }
+}
+
+/// Where the local system lives and what differs from the ordinary.
+public struct StackSettings: Sendable {
+    /// Root of the checkout.
+    public var repository: URL
+    /// Folder of the built executables.
+    public var products: URL
+    /// Folder of keys, logs, Postgres and Redis.
+    public var state: URL
+    /// Postgres without fsync: tests only.
+    public var fastPostgres = false
+    /// Variables that replace the ordinary ones, for all processes.
+    public var overrides: [String: String] = [:]
+    /// Variables of the real environment; a Postgres or Redis URL found here replaces the private server.
+    public var environment: [String: String] = [:]
+
+    /// Settings for a checkout at `repository` with state under `state`.
+    public init(repository: URL, state: URL, products: URL? = nil) {
+        self.repository = repository
+        self.state = state
+        self.products = products ?? repository.appending(path: ".build/debug")
+    }
+
+    /// Settings for a test: a fresh folder under `.local/tests`, removed by `LocalStack.remove()`.
+    public static func forTest(_ name: String, file: String = #filePath) -> StackSettings {
+        var root = URL(filePath: file)
+        while root.path != "/", !FileManager.default.fileExists(atPath: root.appending(path: "Package.swift").path) {
+            root.deleteLastPathComponent()
+        }
+        let folder = root.appending(path: ".local/tests/\(name)-\(ProcessInfo.processInfo.processIdentifier)")
+        var settings = StackSettings(repository: root, state: folder)
+        settings.fastPostgres = true
+        return settings
+    }
+}

@@ -1,0 +1,116 @@
+import Foundation
+import SimulatorKit
+
+/// The story that the whole system is for: connect Google once, get a meeting reminder, take the access back.
+public struct Story: Sendable {
+    /// One step: what the person sees, where it happens, and the doing of it; `run` returns what to show.
+    public struct Step: Sendable {
+        public let title: String
+        public let place: String
+        public let run: @Sendable () async throws -> String
+    }
+
+    /// The user of the story.
+    public let phone: Phone
+    private let control: SimulatorControl
+    private let device: String
+    private let deviceToken: String
+    private let account: String
+
+    /// A story of one user on `stack`; every name is fresh, so that it can be told again and again.
+    public init(on stack: LocalStack, subject: String? = nil) async throws {
+        let tag = String(UUID().uuidString.lowercased().prefix(8))
+        control = try await stack.control
+        phone = try await stack.phone(subject: subject ?? "user_\(tag)")
+        device = "iphone-\(tag)"
+        deviceToken = (0..<32).map { _ in String(format: "%02x", UInt8.random(in: 0...255)) }.joined()
+        account = "ada.\(tag)@example.com"
+    }
+
+    /// All steps, in order.
+    public var steps: [Step] {
+        [
+            Step(title: "A user signs in", place: "phone → Clerk → API (checks the RS256 token)", run: signIn),
+            Step(
+                title: "connects Google",
+                place: "phone → API → enclave (PKCE) → Google's consent page → bridge → API → enclave → Google",
+                run: connect),
+            Step(
+                title: "has a meeting in 15 minutes", place: "Google Calendar (simulated)", run: scheduleMeeting),
+            Step(
+                title: "registers the iPhone", place: "phone → API → enclave (seals the device token)", run: register),
+            Step(
+                title: "gets a reminder",
+                place: "worker → enclave → Google Calendar; worker → APNs (simulated)", run: awaitReminder),
+            Step(title: "reads the audit trail", place: "phone → API", run: readAudit),
+            Step(
+                title: "revokes the access", place: "phone → API → enclave → Google (revoke)", run: revoke),
+        ]
+    }
+
+    @Sendable private func signIn() async throws -> String {
+        let answer = try await phone.expect("GET", "/v1/preferences")
+        return "reminders \(answer.json["meeting_reminder_minutes"] ?? "?") minutes before a meeting"
+    }
+
+    @Sendable private func connect() async throws -> String {
+        try await control.setConsent(ConsentPolicy(account: account))
+        let answer = try await phone.connectGoogle()
+        guard answer.status == 200, answer.text("status") == "ACTIVE" else {
+            throw StackError("connectors/google/callback answered \(answer.status) \(answer.errorCode ?? "")")
+        }
+        return
+            "connector \(answer.text("connector_id") ?? "") is ACTIVE; the refresh token never left the enclave unsealed"
+    }
+
+    @Sendable private func scheduleMeeting() async throws -> String {
+        let start = Date().addingTimeInterval(15 * 60 + 2)
+        let format = ISO8601DateFormatter()
+        try await control.setEvents(
+            account: account,
+            [
+                CalendarEvent(
+                    id: "story\(Int(start.timeIntervalSince1970))", summary: "Design review",
+                    start: .init(dateTime: format.string(from: start)),
+                    end: .init(dateTime: format.string(from: start.addingTimeInterval(1800))))
+            ])
+        return "“Design review” at \(format.string(from: start))"
+    }
+
+    @Sendable private func register() async throws -> String {
+        try await phone.register(device: device, token: deviceToken)
+        return "\(device) is registered; Postgres holds its token sealed"
+    }
+
+    @Sendable private func awaitReminder() async throws -> String {
+        let token = deviceToken
+        let delivery = try await eventually("the reminder on \(device)", within: .seconds(30)) {
+            try await control.deliveries().first { $0.deviceToken == token }
+        }
+        return "“\(delivery.title)” / “\(delivery.body)”"
+    }
+
+    @Sendable private func readAudit() async throws -> String {
+        let answer = try await phone.expect("GET", "/v1/audit-events")
+        let items = answer.json["items"] as? [[String: any Sendable]] ?? []
+        let types = items.compactMap { $0["event_type"] as? String }
+        for wanted in ["GOOGLE_CONNECT_COMPLETED", "DEVICE_REGISTERED", "NOTIFICATION_DELIVERY_ATTEMPT"] {
+            guard types.contains(wanted) else { throw StackError("the audit trail lacks \(wanted): \(types)") }
+        }
+        return types.reversed().joined(separator: ", ")
+    }
+
+    @Sendable private func revoke() async throws -> String {
+        let list = try await phone.expect("GET", "/v1/connectors")
+        let items = list.json["items"] as? [[String: any Sendable]] ?? []
+        guard let id = items.first?["connector_id"] as? String else {
+            throw StackError("the list of connectors is empty")
+        }
+        let answer = try await phone.expect("DELETE", "/v1/connectors/\(id)")
+        guard answer.text("status") == "REVOKED" else { throw StackError("the connector is not REVOKED") }
+        guard try await control.isRevoked(account: account) else {
+            throw StackError("Google still honours the grant of \(account)")
+        }
+        return "connector \(id) is REVOKED, and Google confirms that the grant is gone"
+    }
+}

@@ -1,0 +1,87 @@
+import ArgumentParser
+import Foundation
+import LocalStack
+
+/// What `scripts/run` starts once everything is built.
+@main
+struct AlfredLocal: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "alfred-local",
+        abstract: "Runs the whole system on this machine and tells its story.")
+
+    @Flag(help: "End with exit status 0 after the story instead of staying up.")
+    var once = false
+
+    @Option(help: "Folder of keys, logs, Postgres and Redis.")
+    var state = ".local/run"
+
+    func run() async throws {
+        let root = URL(filePath: FileManager.default.currentDirectoryPath)
+        var settings = StackSettings(
+            repository: root, state: URL(filePath: state, relativeTo: root).absoluteURL,
+            products: URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent())
+        settings.environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
+        let stack = LocalStack(settings) { line in say("   \(line)") }
+        let stopping = Interruption()
+        do {
+            try await tell(on: stack, until: stopping)
+        } catch {
+            await stack.stop()
+            if stopping.isRequested { throw ExitCode(130) }
+            say("\nFAILED: \(error)\nLogs: \(settings.state.appending(path: "logs").path)")
+            throw ExitCode(1)
+        }
+        await stack.stop()
+    }
+
+    private func tell(on stack: LocalStack, until stopping: Interruption) async throws {
+        try await stopping.race {
+            say("== Starting")
+            try await stack.start()
+            let story = try await Story(on: stack)
+            say("\n== The story")
+            for (index, step) in story.steps.enumerated() {
+                say("\n[\(index + 1)/\(story.steps.count)] \(step.title)\n   \(step.place)")
+                let begin = ContinuousClock.now
+                do {
+                    say(
+                        "   \(try await step.run())  (\((ContinuousClock.now - begin) / .milliseconds(1), precision: 0) ms)"
+                    )
+                } catch { throw StackError("step \(index + 1), “\(step.title)”: \(error)") }
+            }
+            say("\n== The story is told; every step held.")
+            guard !once else { return }
+            try await printAddresses(of: stack, story)
+            try await Task.sleep(for: .seconds(86_400 * 365))
+        }
+    }
+
+    private func printAddresses(of stack: LocalStack, _ story: Story) async throws {
+        guard let environment = await stack.environment else { return }
+        let ports = environment.ports
+        say(
+            """
+
+            API        \(environment.apiURL)
+            metrics    http://127.0.0.1:\(ports.apiMetrics)/metrics (API), http://127.0.0.1:\(ports.workerMetrics)/metrics (worker)
+            enclave    tcp://127.0.0.1:\(ports.enclave)
+            simulators http://127.0.0.1:\(ports.control) (control), https://localhost:\(ports.google) (Google)
+            logs       \(stack.settings.state.appending(path: "logs").path)
+
+            Try:  curl -s -H 'Authorization: Bearer \(story.phone.token)' \(environment.apiURL)/v1/audit-events
+
+            Ctrl-C stops everything.
+            """)
+    }
+}
+
+extension DefaultStringInterpolation {
+    mutating func appendInterpolation(_ value: Double, precision: Int) {
+        appendLiteral(String(format: "%.\(precision)f", value))
+    }
+}
+
+/// Prints a line at once, whatever standard output is.
+func say(_ line: String) {
+    FileHandle.standardOutput.write(Data((line + "\n").utf8))
+}

@@ -1,0 +1,53 @@
+# Shared by the scripts a person types; sourced, never run. Sets -euo pipefail and ROOT.
+set -euo pipefail
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+STRICT=(--explicit-target-dependency-import-check error)
+LIBRARY_PACKAGES=(libsodium-dev libssl-dev libpq-dev libhiredis-dev libcurl4-openssl-dev)
+SERVER_PACKAGES=(postgresql redis-server openssl)
+
+say() { printf '\033[1m== %s\033[0m\n' "$*"; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# Installs the Debian packages that are missing, telling which first.
+install_packages() {
+    local missing=() package
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    command -v apt-get >/dev/null || die "these packages are missing and apt-get is not here: ${missing[*]}"
+    local root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || die "these packages are missing; as root: apt-get install ${missing[*]}"
+        root=(sudo)
+    fi
+    say "Installing Debian packages: ${missing[*]}"
+    "${root[@]}" apt-get update -qq
+    # The servers run as private processes on ports of their own, so Debian's units must not start.
+    local policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' | "${root[@]}" tee "$policy" >/dev/null
+        "${root[@]}" chmod 755 "$policy"
+        trap '"${root[@]}" rm -f '"$policy" RETURN
+    fi
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+}
+
+need_swift() {
+    command -v swift >/dev/null || die "no Swift toolchain in PATH; see https://www.swift.org/install/linux/ (6.2 or later)"
+}
+
+# Builds the named products (debug), or everything, with SwiftPM's own progress.
+build() {
+    need_swift
+    local product
+    if [ $# -eq 0 ]; then
+        say "Building everything (debug). The first time takes 3 to 15 minutes; later seconds."
+        (cd "$ROOT" && swift build "${STRICT[@]}" --build-tests)
+        return
+    fi
+    say "Building $* (debug). The first time takes 3 to 15 minutes; later seconds."
+    for product in "$@"; do
+        (cd "$ROOT" && swift build "${STRICT[@]}" --product "$product")
+    done
+}
