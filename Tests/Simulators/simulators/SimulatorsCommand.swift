@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import ServiceLifecycle
 import SimulatorKit
+import UnixSignals
 
 /// Stands in for Google, Clerk and APNs on this machine.
 @main
