@@ -1,0 +1,56 @@
+# Thin aliases; every recipe is one script that runs without just too.
+
+default:
+    @just --list
+
+# Postgres and Redis for development, under .local/infra
+infra-up:
+    scripts/infra up
+infra-stop:
+    scripts/infra stop
+infra-down:
+    scripts/infra down
+infra-logs:
+    scripts/infra logs
+
+# Apply the migrations; the second applies nothing and fails when one is pending or changed
+backend-migrate:
+    scripts/dev migrate
+backend-migrate-check:
+    scripts/dev migrate --check
+
+# One process with .env
+api:
+    scripts/dev api
+worker:
+    scripts/dev worker
+enclave-runtime:
+    scripts/enclave-runtime/start-local.sh
+backend-enclave-runtime:
+    scripts/enclave-runtime/start-local.sh
+
+# Enclave, API and worker together; the end of one ends all
+dev:
+    scripts/dev all
+
+# The whole system with its story; all tests; format, lint and walls; figures
+run *arguments:
+    scripts/run {{arguments}}
+test *arguments:
+    scripts/test {{arguments}}
+check:
+    scripts/check
+bench name:
+    scripts/bench {{name}}
+chaos *arguments:
+    scripts/chaos {{arguments}}
+fuzz *arguments:
+    scripts/fuzz {{arguments}}
+
+# The evaluation harness
+backend-eval:
+    scripts/eval --mode mocked
+backend-eval-update:
+    scripts/eval --mode mocked --update-goldens
+backend-eval-live:
+    scripts/eval --mode live
