@@ -21,14 +21,14 @@ public final class RedisConnection: Sendable {
         var waiters: [CheckedContinuation<(any Channel)?, Never>] = []
     }
 
-    private let configuration: RedisConfiguration
+    private let configuration: RedisOptions
     private let url: RedisURL
     private let tls: NIOSSLContext?
     private let loop: any EventLoop
     private let state = Mutex(State())
 
     /// - Throws: `.badURL`; `.unavailable` when the roots cannot be read.
-    public init(_ configuration: RedisConfiguration) throws(RedisError) {
+    public init(_ configuration: RedisOptions) throws(RedisError) {
         guard let url = RedisURL(configuration.url) else { throw .badURL }
         self.configuration = configuration
         self.url = url
@@ -37,7 +37,7 @@ public final class RedisConnection: Sendable {
         connect()
     }
 
-    private static func context(_ configuration: RedisConfiguration) throws(RedisError) -> NIOSSLContext {
+    private static func context(_ configuration: RedisOptions) throws(RedisError) -> NIOSSLContext {
         var client = TLSConfiguration.makeClientConfiguration()
         if let file = configuration.trustRootsFile { client.trustRoots = .file(file) }
         guard let context = try? NIOSSLContext(configuration: client) else { throw .unavailable }

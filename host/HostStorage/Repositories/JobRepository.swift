@@ -70,10 +70,10 @@ public struct JobRepository: Sendable {
     ///
     /// - Parameter retryAfter: the provider's wish, a floor for the pause, capped at the policy's maximum.
     public func retry(
-        _ lease: JobLease, _ failure: JobFailure, policy: RetryPolicy, retryAfter: Duration? = nil
+        _ lease: JobLease, _ problem: JobProblem, policy: RetryPolicy, retryAfter: Duration? = nil
     ) async throws(StorageError) -> JobRetryOutcome {
         let parameters: [SQLValue] = [
-            .uuid(lease.job), .int(lease.token), .text(failure.code), .text(failure.message),
+            .uuid(lease.job), .int(lease.token), .text(problem.code), .text(problem.message),
             .double(policy.base.inSeconds), .double(policy.maximum.inSeconds), .double(retryAfter?.inSeconds ?? 0),
         ]
         guard let row = try await pool.query(Self.retryOne, parameters).first else { return .leaseLost }
@@ -81,17 +81,17 @@ public struct JobRepository: Sendable {
     }
 
     /// Not the job's fault (enclave or database away, drain): again soon, no attempt counted; `false`: lease lost.
-    public func `defer`(_ lease: JobLease, _ failure: JobFailure) async throws(StorageError) -> Bool {
+    public func `defer`(_ lease: JobLease, _ problem: JobProblem) async throws(StorageError) -> Bool {
         let parameters: [SQLValue] = [
-            .uuid(lease.job), .int(lease.token), .text(failure.code), .text(failure.message),
+            .uuid(lease.job), .int(lease.token), .text(problem.code), .text(problem.message),
         ]
         return try await pool.query(Self.deferOne, parameters).affected == 1
     }
 
     /// A permanent failure: FAILED and its dead letter in one statement; `false`: lease lost.
-    public func fail(_ lease: JobLease, _ failure: JobFailure) async throws(StorageError) -> Bool {
+    public func fail(_ lease: JobLease, _ problem: JobProblem) async throws(StorageError) -> Bool {
         let parameters: [SQLValue] = [
-            .uuid(lease.job), .int(lease.token), .text(failure.code), .text(failure.message),
+            .uuid(lease.job), .int(lease.token), .text(problem.code), .text(problem.message),
         ]
         return try await pool.query(Self.failOne, parameters).count == 1
     }

@@ -80,7 +80,7 @@ public struct RetryPolicy: Sendable {
 }
 
 /// A fixed code and its fixed text; never a provider's words.
-public struct JobFailure: Sendable {
+public struct JobProblem: Sendable {
     public let code: String
     public let message: String
 

@@ -1,7 +1,7 @@
 public import FoundationEssentials
 
 /// A connector's sealed record with the metadata beside it, as stored.
-public struct SealedRecord: Sendable, Equatable {
+public struct StoredRecord: Sendable, Equatable {
     public let sealed: [UInt8]
     public let provider: ConnectorProvider
     public let recordVersion: Int64
@@ -44,7 +44,7 @@ public enum SealedRecordOutcome: Sendable {
     case refused
 }
 
-public struct WrappedKey: Sendable, Equatable {
+public struct StoredKey: Sendable, Equatable {
     public let wrapped: [UInt8]
     public let lineageMAC: [UInt8]?
     public let kmsProvider: String
@@ -58,10 +58,10 @@ public struct SealedRecordRepository: Sendable {
 
     public init(_ pool: PostgresPool) { self.pool = pool }
 
-    public func get(user: UUID, connector: UUID) async throws(StorageError) -> SealedRecord? {
+    public func get(user: UUID, connector: UUID) async throws(StorageError) -> StoredRecord? {
         guard let row = try await pool.query(Self.select, [.uuid(connector), .uuid(user)]).first else { return nil }
         guard let provider = ConnectorProvider(rawValue: try row.text(1)) else { throw .unreadableAnswer }
-        return SealedRecord(
+        return StoredRecord(
             sealed: try row.bytes(0), provider: provider, recordVersion: Int64(try row.int(2)),
             keyID: try row.text(3), keyVersion: try row.int(4))
     }
@@ -85,9 +85,9 @@ public struct SealedRecordRepository: Sendable {
         }
     }
 
-    public func wrappedKey(keyID: String, version: Int) async throws(StorageError) -> WrappedKey? {
+    public func wrappedKey(keyID: String, version: Int) async throws(StorageError) -> StoredKey? {
         guard let row = try await pool.query(Self.selectKey, [.text(keyID), .int(version)]).first else { return nil }
-        return WrappedKey(
+        return StoredKey(
             wrapped: try row.bytes(0), lineageMAC: try row.optional(1, Row.bytes), kmsProvider: try row.text(2))
     }
 

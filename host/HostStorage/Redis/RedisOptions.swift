@@ -1,5 +1,5 @@
 /// Where Redis is and how long a command may take; checked by the program's configuration before it comes here.
-public struct RedisConfiguration: Sendable {
+public struct RedisOptions: Sendable {
     /// `redis://`, `rediss://` or `unix://`, with password and database number; a secret.
     public var url: String
     /// Of connecting and of one command.
