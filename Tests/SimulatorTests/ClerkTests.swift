@@ -1,6 +1,7 @@
 import Crypto
 import CryptoExtras
 import Foundation
+import NIOHTTP1
 import SimulatorKit
 import Testing
 

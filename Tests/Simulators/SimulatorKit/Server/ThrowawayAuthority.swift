@@ -101,6 +101,6 @@ struct ThrowawayAuthority {
             FileManager.default.createFile(
                 atPath: temporary.path, contents: Data(text.utf8), attributes: [.posixPermissions: mode])
         else { throw CocoaError(.fileWriteUnknown) }
-        _ = try FileManager.default.replaceItemAt(file, withItemAt: temporary)
+        guard rename(temporary.path, file.path) == 0 else { throw CocoaError(.fileWriteUnknown) }
     }
 }
