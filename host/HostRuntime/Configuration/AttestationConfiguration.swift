@@ -70,7 +70,7 @@ public struct AttestationConfiguration: Sendable {
         challengeTimeout = reader.milliseconds("TEE_ATTESTATION_CHALLENGE_TIMEOUT_MS")
         allowsInsecureDevelopment = reader.boolean("TEE_ALLOW_INSECURE_DEV_ATTESTATION")
         publicKeys = Self.publicKeys(&reader)
-        if publicKeys.isEmpty, isRequired, !allowsInsecureDevelopment,
+        if environment.isLocal, publicKeys.isEmpty, isRequired, !allowsInsecureDevelopment,
             EnclaveConnectionConfiguration.mode(&reader) == .devShim
         {
             reader.refuse(

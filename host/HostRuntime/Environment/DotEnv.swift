@@ -25,8 +25,12 @@ public enum DotEnv {
 
     /// The assignments of the file at `path`.
     public static func read(path: String) -> (values: [String: String], violations: [ConfigurationViolation]) {
-        guard let file = FileHandle(forReadingAtPath: path), let data = try? file.read(upToCount: maximumBytes + 1)
-        else {
+        let data: Data
+        do {
+            guard let file = FileHandle(forReadingAtPath: path) else { throw CocoaError(.fileReadNoPermission) }
+            // Nil is the end of a blank file.
+            data = try file.read(upToCount: maximumBytes + 1) ?? Data()
+        } catch {
             return ([:], [ConfigurationViolation(".env", "cannot be read")])
         }
         guard data.count <= maximumBytes, let text = String(validating: data, as: UTF8.self) else {
