@@ -1,0 +1,81 @@
+import Foundation
+import Testing
+
+/// The three walls, from the package graph and from the built binary.
+@Suite struct WallTests {
+    @Test func nothingInTheHostReachesTheEnclaveNorTheReverse() throws {
+        let graph = try PackageGraph()
+        for target in graph.targets.values where target.path.hasPrefix("host/") {
+            let reached = graph.closure(of: target.name).filter { $0.path.hasPrefix("enclave/") }
+            #expect(reached.isEmpty, "\(target.name) reaches \(reached.map(\.name))")
+        }
+        for target in graph.targets.values where target.path.hasPrefix("enclave/") {
+            let reached = graph.closure(of: target.name).filter { $0.path.hasPrefix("host/") }
+            #expect(reached.isEmpty, "\(target.name) reaches \(reached.map(\.name))")
+        }
+    }
+
+    @Test func sharedProtoReachesNothingElse() throws {
+        let graph = try PackageGraph()
+        for target in graph.targets.values where target.path.hasPrefix("shared-proto/") {
+            let outside = graph.closure(of: target.name).filter { !$0.path.hasPrefix("shared-proto/") }
+            #expect(outside.isEmpty, "\(target.name) reaches \(outside.map(\.name))")
+            #expect(graph.closure(of: target.name).allSatisfy { $0.products.isEmpty })
+        }
+    }
+
+    @Test func c13_productionEnclaveHasNoPackageAndNoDevShimInItsClosure() throws {
+        let closure = try PackageGraph().closure(of: "enclave-runtime")
+        #expect(closure.contains { $0.name == "EnclaveRuntime" })
+        #expect(closure.allSatisfy { $0.products.isEmpty })
+        #expect(!closure.contains { $0.name == "EnclaveDevShim" })
+    }
+
+    @Test func enclaveOnlyLeavesNoPackageAtAll() throws {
+        let graph = try PackageGraph(enclaveOnly: true)
+        #expect(graph.isWithoutPackages)
+        #expect(graph.targets["enclave-runtime"] != nil)
+        #expect(graph.targets.values.allSatisfy { !$0.path.hasPrefix("host/") && $0.products.isEmpty })
+    }
+
+    /// Swift's mangled names carry the module's name with its length.
+    @Test func c13_productionBinaryHasNoSymbolOfTheDevShimNorOfAnyPackage() throws {
+        let binary = Repository.root.appending(path: ".build/debug/enclave-runtime")
+        let symbols = try #require(try? Data(contentsOf: binary, options: .mappedIfSafe))
+        for module in ["EnclaveDevShim", "NIOCore", "Hummingbird", "Logging", "AsyncHTTPClient", "HostRuntime"] {
+            #expect(symbols.range(of: Data("\(module.utf8.count)\(module)".utf8)) == nil, "\(module) is linked in")
+        }
+        #expect(symbols.range(of: Data("14EnclaveRuntime".utf8)) != nil)
+    }
+
+    @Test func c13_productionBinaryLinksOnlyTheAllowedLibraries() throws {
+        let needed = try Repository.run("readelf", ["-d", ".build/debug/enclave-runtime"])
+            .split(separator: "\n").filter { $0.contains("(NEEDED)") }
+            .compactMap { $0.split(separator: "[").last?.split(separator: "]").first.map(String.init) }
+        #expect(!needed.isEmpty)
+        let allowed = [
+            "libsodium.so", "libssl.so", "libcrypto.so", "libcurl.so", "libc.so", "libm.so", "libgcc_s.so",
+            "libstdc++.so", "libpthread.so", "libdl.so", "ld-linux", "libswift", "libFoundationEssentials.so",
+            "lib_FoundationCollections.so", "lib_FoundationCShims.so", "libswiftCore.so",
+        ]
+        for library in needed {
+            #expect(allowed.contains { library.hasPrefix($0) }, "\(library) is linked in")
+        }
+    }
+
+    @Test func sqlStandsOnlyInHostStorage() throws {
+        let pattern = try Regex(#"(?i)\b(select\s+.+\s+from|insert\s+into|delete\s+from|update\s+\w+(\.\w+)?\s+set)\s"#)
+        for path in Repository.files(under: "host", "swift") where !path.hasPrefix("host/HostStorage/") {
+            for line in try Repository.text(path).split(separator: "\n")
+            where !line.trimmingCharacters(in: .whitespaces).hasPrefix("//") {
+                #expect(line.firstMatch(of: pattern) == nil, "\(path): \(line)")
+            }
+        }
+    }
+
+    @Test func onlyTheAPIServerImportsHummingbird() throws {
+        for path in Repository.files(under: "host", "swift") where !path.hasPrefix("host/APIServer/") {
+            #expect(!(try Repository.text(path)).contains("import Hummingbird"), "\(path)")
+        }
+    }
+}
