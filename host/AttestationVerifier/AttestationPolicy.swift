@@ -1,0 +1,54 @@
+/// One accepted measurement and the name it is reported under.
+public struct AcceptedMeasurement: Equatable, Sendable {
+    /// Reported in place of the measurement where given.
+    public let name: String?
+    /// Measurement as the evidence states it.
+    public let measurement: String
+
+    /// An entry of an allow-list.
+    public init(name: String? = nil, _ measurement: String) {
+        self.name = name
+        self.measurement = measurement
+    }
+}
+
+/// What evidence must satisfy.
+public struct AttestationPolicy: Equatable, Sendable {
+    /// False: runtime, document, measurement and signature are not judged and the identity is `unenforced`; local only.
+    public var isRequired: Bool
+    /// Runtime that the evidence must state, in any case.
+    public var expectedRuntime: String
+    /// `ALFRED_ENV` that the evidence must state; outside `local` an NSM document is required.
+    public var environment: String
+    /// Measurements that are accepted.
+    public var allowedMeasurements: [AcceptedMeasurement]
+    /// Measurements for which the key management may release keys.
+    public var kmsAllowedMeasurements: [AcceptedMeasurement]
+    /// Ed25519 keys of 32 bytes, one of which must have signed.
+    public var publicKeys: [[UInt8]]
+    /// Greatest age of evidence and longest challenge window, in seconds.
+    public var maximumAgeSeconds: UInt64
+    /// Evidence without a signature is accepted; local only.
+    public var allowsUnsigned: Bool
+
+    /// A policy.
+    public init(
+        isRequired: Bool = true, expectedRuntime: String, environment: String,
+        allowedMeasurements: [AcceptedMeasurement], kmsAllowedMeasurements: [AcceptedMeasurement]? = nil,
+        publicKeys: [[UInt8]], maximumAgeSeconds: UInt64, allowsUnsigned: Bool = false
+    ) {
+        self.isRequired = isRequired
+        self.expectedRuntime = expectedRuntime
+        self.environment = environment
+        self.allowedMeasurements = allowedMeasurements
+        self.kmsAllowedMeasurements = kmsAllowedMeasurements ?? allowedMeasurements
+        self.publicKeys = publicKeys
+        self.maximumAgeSeconds = maximumAgeSeconds
+        self.allowsUnsigned = allowsUnsigned
+    }
+
+    /// The relaxations count in `local` only, whatever a caller asks for.
+    var isEnforced: Bool { isRequired || !isLocal }
+    var needsSignature: Bool { !(allowsUnsigned && isLocal) }
+    var isLocal: Bool { environment == "local" }
+}

@@ -1,0 +1,103 @@
+internal import EnclaveProtocol
+internal import FoundationEssentials
+internal import Sodium
+
+/// One file with everything.
+struct RecordedFile: Codable {
+    let challenge: RecordedChallenge
+    let answer: RecordedAnswer
+    let policy: RecordedPolicy
+}
+
+/// `challenge.json`.
+struct RecordedChallenge: Codable {
+    /// 64 hex digits.
+    let nonce: String
+    let issued_at: UInt64
+    let expires_at: UInt64
+    let purpose: String
+    let request_id: String
+    /// False: the challenge has had its answer already.
+    let outstanding: Bool
+    /// Unix seconds at which the evidence is judged.
+    let verified_at: UInt64
+
+    func challenge() throws(RecordedEvidence.ReadError) -> Challenge {
+        guard let nonce = Hex.decode(nonce) else { throw .malformed(part: "challenge") }
+        let challenge = Challenge(
+            nonce: nonce, issuedAt: issued_at, expiresAt: expires_at, purpose: purpose, requestID: request_id)
+        // The wire's own rules decide what a challenge is.
+        guard (try? Challenge(decoding: challenge.encoded())) == challenge else { throw .malformed(part: "challenge") }
+        return challenge
+    }
+}
+
+/// `answer.json`: base64 of what the enclave answered.
+struct RecordedAnswer: Codable {
+    let evidence: String
+    let signature: String?
+    let nsm_document: String?
+
+    func answer() throws(RecordedEvidence.ReadError) -> ChallengeAnswer {
+        ChallengeAnswer(
+            evidence: try bytes(evidence), signature: try signature.map(bytes), nsmDocument: try nsm_document.map(bytes)
+        )
+    }
+
+    private func bytes(_ text: String) throws(RecordedEvidence.ReadError) -> [UInt8] {
+        guard let bytes = Base64.decode(text) else { throw .malformed(part: "answer") }
+        return bytes
+    }
+}
+
+/// `policy.json`.
+struct RecordedPolicy: Codable {
+    let required: Bool
+    let expected_runtime: String
+    let environment: String
+    /// `[name@]measurement`
+    let allowed_measurements: [String]
+    let kms_allowed_measurements: [String]
+    /// Base64.
+    let public_keys: [String]
+    let maximum_age_seconds: UInt64
+    let allow_unsigned: Bool
+
+    func policy() throws(RecordedEvidence.ReadError) -> AttestationPolicy {
+        let keys = public_keys.compactMap(Base64.decode)
+        guard keys.count == public_keys.count else { throw .malformed(part: "policy") }
+        return AttestationPolicy(
+            isRequired: required, expectedRuntime: expected_runtime, environment: environment,
+            allowedMeasurements: allowed_measurements.map(AcceptedMeasurement.init(entry:)),
+            kmsAllowedMeasurements: kms_allowed_measurements.map(AcceptedMeasurement.init(entry:)),
+            publicKeys: keys, maximumAgeSeconds: maximum_age_seconds, allowsUnsigned: allow_unsigned)
+    }
+}
+
+/// `expected.json`.
+struct RecordedVerdict: Codable {
+    /// `accept` or `refuse`.
+    let verdict: String
+    let identity: String?
+    let reason: String?
+    /// Number of the check that refuses, 1–8.
+    let check: Int?
+}
+
+extension AcceptedMeasurement {
+    fileprivate init(entry: String) {
+        if let at = entry.firstIndex(of: "@") {
+            self.init(name: String(entry[..<at]), String(entry[entry.index(after: at)...]))
+        } else {
+            self.init(entry)
+        }
+    }
+
+    var entry: String { (name.map { "\($0)@" } ?? "") + measurement }
+}
+
+func readJSON<Value: Decodable>(_ bytes: [UInt8], part: String) throws(RecordedEvidence.ReadError) -> Value {
+    guard bytes.count <= RecordedEvidence.maximumFileBytes else { throw .tooLarge }
+    guard let value = try? JSONDecoder().decode(Value.self, from: Data(bytes)) else { throw .malformed(part: part) }
+    return value
+}
