@@ -25,7 +25,7 @@ internal import Synchronization
         var time = timespec()
         time.tv_sec = Int(deadline.nanoseconds / 1_000_000_000)
         time.tv_nsec = Int(deadline.nanoseconds % 1_000_000_000)
-        while unsafe sem_clockwait(semaphore, CLOCK_MONOTONIC, &time) != 0, MonotonicInstant.now < deadline {}
+        while unsafe alfred_semaphore_wait(semaphore, &time) != 0, MonotonicInstant.now < deadline {}
         if let result = answer.withLock({ $0 }) { return result }
         giveUp()
         return answer.withLock { $0 } ?? .failure(.timedOut)

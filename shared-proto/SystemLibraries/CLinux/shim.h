@@ -38,3 +38,9 @@ extern int accept4(int, struct sockaddr *, socklen_t *, int);
 static inline int alfred_accept(int listening) {
     return accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
+
+// The rest of <semaphore.h> needs _GNU_SOURCE.
+extern int sem_clockwait(sem_t *, clockid_t, const struct timespec *);
+static inline int alfred_semaphore_wait(sem_t *semaphore, const struct timespec *deadline) {
+    return sem_clockwait(semaphore, CLOCK_MONOTONIC, deadline);
+}
