@@ -1,1 +1,4 @@
-print("not built yet")
+import EnclaveDevShim
+import Glibc
+
+exit(DevShimEnclave.main())

@@ -1,1 +1,4 @@
-print("not built yet")
+import EnclaveRuntime
+import Glibc
+
+exit(RemoteEnclave.main())

@@ -1,0 +1,46 @@
+internal import CLinux
+internal import Glibc
+
+/// What makes a dying or inspected process give nothing away; called before anything else happens.
+public enum Hardening {
+    /// What became of locking the whole process.
+    public enum MemoryLock: Sendable { case wholeProcess, secretsOnly }
+
+    /// Gives fatal signals back to the kernel: Swift's crash handler would print registers and the memory they point to.
+    ///
+    /// First thing in `main`.
+    public static func resetFatalSignals() {
+        for number in [SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGQUIT] {
+            _ = signal(number, SIG_DFL)
+        }
+        _ = signal(SIGPIPE, SIG_IGN)
+    }
+
+    /// No core dump, no tracing by the same user, few heap arenas, wiping allocators in OpenSSL and libcurl.
+    public static func apply() {
+        var none = rlimit(rlim_cur: 0, rlim_max: 0)
+        unsafe _ = setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
+        _ = alfred_set_undumpable()
+        _ = mallopt(M_ARENA_MAX, 2)
+        WipingAllocator.install()
+    }
+
+    /// Locks all present and future memory where the kernel is sure to allow it.
+    ///
+    /// Judged before the call: under a small limit `mlockall` succeeds and the next thread fails.
+    public static func lockMemory() -> MemoryLock {
+        guard mayLockAll() else { return .secretsOnly }
+        return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0
+            ? .wholeProcess : .secretsOnly
+    }
+
+    private static func mayLockAll() -> Bool {
+        var limit = rlimit()
+        unsafe _ = getrlimit(__rlimit_resource_t(__RLIMIT_MEMLOCK.rawValue), &limit)
+        if limit.rlim_cur >= 256 * 1024 * 1024 { return true }
+        guard let status = ConfigurationSource.text(of: "/proc/self/status") else { return false }
+        let line = status.split(separator: "\n").first { $0.hasPrefix("CapEff:") }
+        let bits = line.flatMap { UInt64(trimmed(String($0.dropFirst(7))), radix: 16) } ?? 0
+        return bits & (1 << 14) != 0  // CAP_IPC_LOCK
+    }
+}

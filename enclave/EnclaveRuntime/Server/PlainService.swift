@@ -1,0 +1,82 @@
+public import AttestedSession
+public import EnclaveProtocol
+internal import Glibc
+internal import Sodium
+internal import Synchronization
+
+/// What the enclave answers before a session exists: health, its identity, and evidence for a challenge.
+public final class PlainService: PlainHandler {
+    private struct State {
+        var status = HealthAnswer.Status.starting
+        var document: (answer: DocumentAnswer, validUntil: MonotonicInstant)?
+    }
+
+    private let configuration: EnclaveConfiguration
+    private let evidence: any EvidenceSource
+    private let sessionKey: [UInt8]
+    private let started = MonotonicInstant.now
+    private let state = Mutex(State())
+
+    /// A service that states `sessionKey`, the public half of the listener's key.
+    public init(_ configuration: EnclaveConfiguration, evidence: any EvidenceSource, sessionKey: [UInt8]) {
+        self.configuration = configuration
+        self.evidence = evidence
+        self.sessionKey = sessionKey
+    }
+
+    func become(_ status: HealthAnswer.Status) { state.withLock { $0.status = status } }
+
+    var status: HealthAnswer.Status { state.withLock { $0.status } }
+
+    public func health() -> HealthAnswer {
+        HealthAnswer(
+            status: status, environment: configuration.environment.rawValue, mode: configuration.mode.rawValue,
+            uptimeSeconds: UInt64(MonotonicInstant.now.milliseconds(after: started) / 1000))
+    }
+
+    public func document() throws(EnclaveFailure) -> DocumentAnswer {
+        let now = MonotonicInstant.now
+        if let known = state.withLock({ $0.document }), known.validUntil > now { return known.answer }
+        let bytes = IdentityDocument(
+            runtime: evidence.runtime, environment: configuration.environment.rawValue,
+            measurement: evidence.measurement, mode: configuration.mode.rawValue, issuedAt: wallClock(),
+            sessionKey: sessionKey, signingKey: evidence.signingKey
+        ).encoded()
+        let answer = DocumentAnswer(
+            document: bytes, signature: evidence.sign(bytes),
+            nsmDocument: try nitroDocument(nonce: Random.bytes(32), over: bytes))
+        state.withLock { $0.document = (answer, now.advanced(bySeconds: Limits.documentLifeSeconds)) }
+        return answer
+    }
+
+    public func answer(_ challenge: Challenge) throws(EnclaveFailure) -> ChallengeAnswer {
+        let now = wallClock()
+        let leeway = Limits.clockLeewaySeconds
+        guard challenge.expiresAt - challenge.issuedAt <= UInt64(configuration.maximumAgeSeconds),
+            challenge.issuedAt <= now + leeway, now <= challenge.expiresAt.addingReportingOverflow(leeway).partialValue
+        else { throw EnclaveFailure(.challengeRefused) }
+        let bytes = Evidence(
+            runtime: evidence.runtime, environment: configuration.environment.rawValue,
+            measurement: evidence.measurement, challenge: challenge, issuedAt: now, random: Random.bytes(32),
+            sessionKey: sessionKey, signingKey: evidence.signingKey
+        ).encoded()
+        return ChallengeAnswer(
+            evidence: bytes, signature: evidence.sign(bytes),
+            nsmDocument: try nitroDocument(nonce: challenge.nonce, over: bytes))
+    }
+
+    public func role(of hostKey: [UInt8]) -> Role? { configuration.clients[hostKey] }
+
+    public func willOpen(role: Role) -> Bool { status == .ok }
+
+    private func nitroDocument(nonce: [UInt8], over bytes: [UInt8]) throws(EnclaveFailure) -> [UInt8]? {
+        do throws(EvidenceError) {
+            return try evidence.attestationDocument(nonce: nonce, userData: Hash.sha512(bytes))
+        } catch {
+            throw EnclaveFailure(.internalFailure)
+        }
+    }
+}
+
+/// Unix seconds.
+func wallClock() -> UInt64 { UInt64(max(0, time(nil))) }
