@@ -102,7 +102,9 @@ import Testing
         ("CLERK_ISSUER", "http://clerk.test"), ("CLERK_JWKS_URL", "http://clerk.test/keys"),
         ("GOOGLE_OAUTH_REDIRECT_URI", "http://api.test/oauth/google/callback"),
         ("DATABASE_URL", "postgres://db.test/alfred"), ("DATABASE_URL", "postgres://db.test/alfred?sslmode=require"),
-        ("DATABASE_URL", "postgres://127.0.0.1,db.test/alfred"),
+        ("DATABASE_URL", "postgres://127.0.0.1,db.test/alfred"), ("DATABASE_URL", "postgres:///alfred"),
+        ("DATABASE_URL", "postgres://127.0.0.1/alfred?service=x"),
+        ("DATABASE_URL", "postgres:///a?host=/run&host=db.test"),
         ("DATABASE_URL", "postgres://127.0.0.1/alfred?hostaddr=192.0.2.1"),
         ("DATABASE_LISTEN_URL", "postgres://db.test/alfred"), ("REDIS_URL", "redis://redis.test"),
         ("ENCLAVE_RUNTIME_MODE", "dev-shim"), ("ENCLAVE_RUNTIME_MODE", "disabled"),
@@ -132,5 +134,17 @@ import Testing
     ])
     func acceptsOutsideLocal(name: String, value: String) throws {
         #expect(try Start.production([name: value]).refused() == [])
+    }
+}
+
+@Suite struct ExitTests {
+    @Test func violationsEndTheProcessWithStatusTwoAndOneLineEach() async throws {
+        let result = await #expect(processExitsWith: .exitCode(2), observing: [\.standardErrorContent]) {
+            ConfigurationError(violations: [
+                ConfigurationViolation("ONE", "is required"), ConfigurationViolation("TWO", "must be a URL"),
+            ]).exitProcess()
+        }
+        let text = try String(decoding: #require(result).standardErrorContent, as: UTF8.self)
+        #expect(text.contains("ONE: is required\nTWO: must be a URL\n"))
     }
 }

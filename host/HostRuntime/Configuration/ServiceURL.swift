@@ -23,7 +23,7 @@ public struct ServiceURL: Hashable, Sendable, CustomStringConvertible {
         guard text.utf8.count <= 2048, TextAlphabet.visible.allows(text),
             let parts = URLComponents(string: text), let scheme = parts.scheme?.lowercased(),
             schemes.contains(scheme), let host = parts.host, !host.isEmpty, parts.user == nil, parts.password == nil,
-            parts.fragment == nil, allowsQuery || parts.query == nil, !text.contains("@") || parts.query != nil,
+            parts.fragment == nil, allowsQuery || parts.query == nil,
             parts.port.map({ (1...65535).contains($0) }) ?? true
         else { return nil }
         let bare = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host

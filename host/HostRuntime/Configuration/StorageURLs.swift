@@ -35,7 +35,10 @@ public struct DatabaseURL: Sendable {
         self.text = Secret(text)
         databaseName = parameters["dbname"] ?? (database.isEmpty ? nil : database)
         let addressed = (parameters["hostaddr"] ?? parameters["host"]).map { Self.split($0) } ?? hosts
-        isProtected = parameters["sslmode"] == "verify-full" || addressed.allSatisfy(isLocalHost)
+        // A service file may name any host.
+        isProtected =
+            parameters["service"] == nil
+            && (parameters["sslmode"] == "verify-full" || addressed.allSatisfy(isLocalHost))
     }
 
     private static func split(_ text: String) -> [String] {
@@ -60,9 +63,9 @@ public struct DatabaseURL: Sendable {
     }
 }
 
-/// Whether libpq or Redis reach `host` without leaving the machine; libpq takes a blank host as the default socket.
+/// Whether libpq or Redis reach `host` without leaving the machine; a blank host is left to the environment of libpq.
 func isLocalHost(_ host: String) -> Bool {
-    host.isEmpty || host.hasPrefix("/") || host.hasPrefix("@") || host.lowercased() == "localhost"
+    host.hasPrefix("/") || host.hasPrefix("@") || host.lowercased() == "localhost"
         || IPAddress(host)?.isLoopback == true
 }
 

@@ -52,6 +52,11 @@ public struct HostLog: Sendable {
         Logger(label: label) { _ in LibraryLogHandler(log: self, label: label) }
     }
 
+    /// Makes this log the target of every library that has no logger of ours; once per process, before the first of them.
+    public func takeOverLibraryLogs() {
+        LoggingSystem.bootstrap { LibraryLogHandler(log: self, label: $0) }
+    }
+
     func write(_ level: HostLogLevel, _ name: String, _ fields: [(name: String, value: LogField.Value)]) {
         var fixed: [(String, LogField.Value)] = [
             ("ts", .text(timestamp())), ("level", .text(level.rawValue)), ("process", .text(process.logName)),
