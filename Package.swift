@@ -58,9 +58,16 @@ var targets: [Target] = [
         name: "enclave-dev-shim", dependencies: ["EnclaveRuntime", "EnclaveDevShim"],
         path: "enclave/Executables/enclave-dev-shim", swiftSettings: base),
 
+    .executableTarget(
+        name: "rpc-bench", dependencies: ["AttestedSession", "EnclaveProtocol", "Sodium"],
+        path: "Tests/Benchmarks/rpc-bench", swiftSettings: base),
+    .executableTarget(
+        name: "tls-floor", path: "Tests/Benchmarks/tls-floor",
+        linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+
     test("EnclaveProtocol", ["EnclaveProtocol"]),
     test("Sodium", ["Sodium"]),
-    test("AttestedSession", ["AttestedSession", "EnclaveProtocol", "Sodium"]),
+    test("AttestedSession", ["AttestedSession", "EnclaveProtocol", "Sodium"], resources: [.copy("peers")]),
     test("EnclaveVault", ["EnclaveVault", "EnclaveProtocol", "Sodium"]),
     test(
         "EnclaveRuntime",
@@ -70,6 +77,8 @@ var targets: [Target] = [
 var products: [Product] = [
     .executable(name: "enclave-runtime", targets: ["enclave-runtime"]),
     .executable(name: "enclave-dev-shim", targets: ["enclave-dev-shim"]),
+    .executable(name: "rpc-bench", targets: ["rpc-bench"]),
+    .executable(name: "tls-floor", targets: ["tls-floor"]),
 ]
 
 var dependencies: [Package.Dependency] = []
@@ -142,7 +151,7 @@ if !enclaveOnly {
             dependencies: [
                 "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "Sodium", hummingbird, hummingbirdCore, jwtKit,
                 asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, nioSSL, httpTypes,
-                crypto, logging, lifecycle,
+                crypto, logging, lifecycle, unixSignals,
             ],
             path: "host/APIServer", swiftSettings: base),
         .target(
@@ -186,9 +195,6 @@ if !enclaveOnly {
         .executableTarget(
             name: "alfred-local", dependencies: ["LocalStack", argumentParser],
             path: "Tests/LocalStack/alfred-local", swiftSettings: base),
-        .executableTarget(
-            name: "rpc-bench", dependencies: ["AttestedSession", "EnclaveProtocol", "Sodium", argumentParser],
-            path: "Tests/Benchmarks/rpc-bench", swiftSettings: base),
 
         test("HostRuntime", ["HostRuntime", logging]),
         test("AttestationVerifier", ["AttestationVerifier", "EnclaveProtocol", "Sodium"]),
@@ -196,7 +202,12 @@ if !enclaveOnly {
         test("EnclaveClient", ["EnclaveClient", "EnclaveProtocol", "AttestedSession", "Sodium", "HostRuntime"]),
         test("HostStorage", ["HostStorage", "HostRuntime", "LocalStack", logging]),
         test("Push", ["Push", "HostRuntime", "SimulatorKit", logging]),
-        test("APIServer", ["APIServer", "HostRuntime", "HostStorage", "EnclaveClient", "SimulatorKit", "LocalStack", logging]),
+        test(
+            "APIServer",
+            [
+                "APIServer", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", hummingbird, httpTypes, nioCore,
+                nioPosix, nioHTTP1, crypto, cryptoExtras, logging,
+            ]),
         test("JobWorker", ["JobWorker", "HostRuntime", "HostStorage", "EnclaveClient", "LocalStack", logging]),
         test(
             "HostileHost",
@@ -211,7 +222,6 @@ if !enclaveOnly {
         .executable(name: "alfredctl", targets: ["alfredctl"]),
         .executable(name: "simulators", targets: ["simulators"]),
         .executable(name: "alfred-local", targets: ["alfred-local"]),
-        .executable(name: "rpc-bench", targets: ["rpc-bench"]),
     ]
 }
 

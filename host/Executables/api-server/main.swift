@@ -1,1 +1,4 @@
-print("not built yet")
+import APIServer
+import Foundation
+
+exit(await APIServerProgram.run())

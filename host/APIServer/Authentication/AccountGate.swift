@@ -1,0 +1,42 @@
+import EnclaveProtocol
+import HostStorage
+import Synchronization
+
+/// Lets through users whose account is not deleted; remembers ACTIVE for a short time.
+///
+/// The database refuses writes for a deleted user in any case, so a stale answer cannot change anything.
+final class AccountGate: Sendable {
+    static let memory = Duration.seconds(10)
+    static let capacity = 10_000
+
+    private let users: UserRepository
+    private let active = Mutex<[UserID: ContinuousClock.Instant]>([:])
+
+    /// A gate over the users of `pool`.
+    init(_ users: UserRepository) { self.users = users }
+
+    /// Forgets what is known of a user, or of all: the account's state may have changed.
+    func forget(_ user: UserID? = nil) {
+        active.withLock { active in
+            if let user { active[user] = nil } else { active = [:] }
+        }
+    }
+
+    /// Throws `account_deleted` for a deleted user; inserts a user never seen before.
+    func check(_ user: UserID) async throws(APIError) {
+        let now = ContinuousClock.now
+        if active.withLock({ $0[user].map { now < $0 } ?? false }) { return }
+        let status: UserStatus
+        do throws(StorageError) {
+            status = try await users.ensureActive(user.uuid)
+        } catch {
+            throw APIError(error)
+        }
+        guard status == .active else { throw APIError(.accountDeleted) }
+        active.withLock { active in
+            if active.count >= Self.capacity { active = active.filter { now < $0.value } }
+            if active.count >= Self.capacity { active = [:] }
+            active[user] = now + Self.memory
+        }
+    }
+}

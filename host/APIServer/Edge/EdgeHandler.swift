@@ -1,0 +1,197 @@
+import HTTPTypes
+import HostRuntime
+import NIOCore
+import NIOHTTP1
+
+/// Sees the first byte of a head, before the decoder keeps it.
+final class FirstByteHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    private let edge: EdgeHandler
+
+    init(_ edge: EdgeHandler) { self.edge = edge }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        edge.bytesArrived()
+        context.fireChannelRead(data)
+    }
+}
+
+/// Enforces the limits of a connection and answers framing errors itself; runs on the connection's event loop.
+final class EdgeHandler: ChannelDuplexHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private let accessLog: AccessLog
+    private var state = EdgeState()
+    private var context: ChannelHandlerContext?
+    private var deadline: NIODeadline?
+    private var timer: Scheduled<Void>?
+    private var isDraining = false
+    private var requestHeaders = HTTPHeaders()
+    private var requestStart = ContinuousClock.now
+
+    init(accessLog: AccessLog) { self.accessLog = accessLog }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        expect(within: EdgeLimits.idleSeconds)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        timer?.cancel()
+        self.context = nil
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        timer?.cancel()
+        deadline = nil
+        context.fireChannelInactive()
+    }
+
+    func bytesArrived() {
+        guard state.bytesArrived() else { return }
+        requestHeaders = HTTPHeaders()
+        requestStart = .now
+        expect(within: EdgeLimits.headSeconds)
+    }
+
+    // MARK: - Requests
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !state.isRejected else { return }
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            requestHeaders = head.headers
+            if let code = EdgeRules.refusal(of: head) { return reject(code) }
+            if EdgeRules.expectsContinue(head), state.mayContinue { writeContinue(context) }
+            state.headForwarded()
+            expect(within: EdgeLimits.bodySeconds)
+        case .body(let part):
+            guard state.bodyArrived(part.readableBytes) else { return reject(.payloadTooLarge) }
+        case .end:
+            state.requestEnded()
+            awaitNext()
+        }
+        context.fireChannelRead(data)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard let parserError = error as? HTTPParserError else { return context.fireErrorCaught(error) }
+        reject(parserError == .headerOverflow ? .headersTooLarge : .invalidRequest)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is ChannelShouldQuiesceEvent { isDraining = true }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    // MARK: - Answers
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        let part = unwrapOutboundIn(data)
+        var ends = false
+        var outgoing = part
+        switch part {
+        case .head(var head):
+            if isDraining { head.headers.replaceOrAdd(name: "connection", value: "close") }
+            outgoing = .head(head)
+        case .body: break
+        case .end: ends = true
+        }
+        switch state.writing(ends: ends) {
+        case .drop: promise?.succeed()
+        case .pass: context.write(wrapOutboundOut(outgoing), promise: promise)
+        case .passThenReject(let code):
+            context.write(wrapOutboundOut(outgoing), promise: promise)
+            writeRejection(code, context)
+        }
+        if ends { awaitNext() }
+    }
+
+    private func writeContinue(_ context: ChannelHandlerContext) {
+        let head = HTTPResponseHead(version: .http1_1, status: .continue)
+        context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
+    }
+
+    // MARK: - Rejections
+
+    private func reject(_ code: APIErrorCode) {
+        guard let context else { return }
+        switch state.reject(code) {
+        case .write(let code): writeRejection(code, context)
+        case .closeNow: closeSoon(context)
+        case .later, .none: break
+        }
+    }
+
+    private func writeRejection(_ code: APIErrorCode, _ context: ChannelHandlerContext) {
+        let requestID = RequestID.accepting(requestHeaders.first(name: "x-request-id"))
+        let error = APIError(code)
+        let envelope = ErrorEnvelope.render(
+            error, accept: requestHeaders.first(name: "accept"), requestID: requestID.text)
+        var headers = HTTPHeaders(error.headers.map { ($0.name.canonicalName, $0.value) })
+        headers.add(name: "x-request-id", value: requestID.text)
+        headers.add(name: "cache-control", value: "no-store")
+        headers.add(name: "x-content-type-options", value: "nosniff")
+        headers.add(name: "content-type", value: envelope.contentType)
+        headers.add(name: "content-length", value: String(envelope.body.count))
+        headers.add(name: "connection", value: "close")
+        let status = HTTPResponseStatus(statusCode: code.status)
+        let head = HTTPResponseHead(version: .http1_1, status: status, headers: headers)
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: envelope.body)))), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        let record = AccessRecord(
+            method: "-", route: AccessRecord.unmatched, status: code.status, latency: ContinuousClock.now - requestStart
+        )
+        accessLog.write(record, to: accessLog.log.with(requestID: requestID, trace: nil))
+        closeSoon(context)
+    }
+
+    /// Closes the sending side now and the rest a moment later.
+    private func closeSoon(_ context: ChannelHandlerContext) {
+        context.close(mode: .output, promise: nil)
+        expect(within: EdgeLimits.lingerSeconds)
+    }
+
+    // MARK: - The clock: one timer per connection, which looks at the deadline when it fires
+
+    private func awaitNext() {
+        guard !state.isRejected else { return }
+        if state.isQuiet {
+            expect(within: EdgeLimits.idleSeconds)
+        } else if state.phase == .answering {
+            deadline = nil
+        }
+    }
+
+    private func expect(within seconds: Int64) {
+        guard let context else { return }
+        let newDeadline = NIODeadline.now() + .seconds(seconds)
+        deadline = newDeadline
+        if let timer, timerFires <= newDeadline { _ = timer } else { schedule(newDeadline, context) }
+    }
+
+    private var timerFires = NIODeadline.distantFuture
+
+    private func schedule(_ at: NIODeadline, _ context: ChannelHandlerContext) {
+        timer?.cancel()
+        timerFires = at
+        timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: at) { [weak self] in self?.timerFired() }
+    }
+
+    private func timerFired() {
+        timer = nil
+        guard let context, let deadline else { return }
+        guard NIODeadline.now() >= deadline else { return schedule(deadline, context) }
+        switch state.phase {
+        case .head, .body: reject(.requestReadTimeout)
+        case .idle, .rejected: context.close(promise: nil)
+        case .answering: break
+        }
+    }
+}

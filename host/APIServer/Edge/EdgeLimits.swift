@@ -1,0 +1,15 @@
+/// Bounds of every HTTP listener.
+enum EdgeLimits {
+    /// Request head, names and values together.
+    static let maximumHeadBytes = 16 * 1024
+    static let maximumHeaderFields = 100
+    static let maximumBodyBytes = 64 * 1024
+    /// From the first byte of a head to its end.
+    static let headSeconds: Int64 = 10
+    /// From the end of a head to the end of its body.
+    static let bodySeconds: Int64 = 15
+    /// A connection without a request.
+    static let idleSeconds: Int64 = 75
+    /// From a rejection to the end of the connection, so that the answer is read before a reset can eat it.
+    static let lingerSeconds: Int64 = 1
+}

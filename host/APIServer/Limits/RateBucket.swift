@@ -1,0 +1,52 @@
+import HTTPTypes
+
+/// The limits of the API: one row per bucket.
+enum RateBucket: String, CaseIterable, Sendable {
+    case googleConnectStart = "google_connect_start"
+    case googleConnectCallback = "google_connect_callback"
+    case revokeConnector = "revoke_connector"
+    case deviceRegister = "device_register"
+    case read
+    case oauthBridge = "oauth_bridge"
+    case attestation
+    case authFailure = "auth_failure"
+
+    /// Calls per window.
+    var limit: Int {
+        switch self {
+        case .googleConnectStart, .googleConnectCallback, .deviceRegister: 20
+        case .revokeConnector: 10
+        case .read: 120
+        case .oauthBridge, .authFailure: 60
+        case .attestation: 30
+        }
+    }
+
+    /// Length of the window.
+    var windowSeconds: Int { 60 }
+}
+
+/// What the limiter says about one call.
+struct RateDecision: Sendable, Equatable {
+    let isAllowed: Bool
+    /// Calls left in the window after this one.
+    let remaining: Int
+    /// Until the oldest call leaves the window, rounded up; 0 when nothing is counted.
+    let resetSeconds: Int
+
+    /// `RateLimit-Policy` and `RateLimit` of an answer.
+    func headers(of bucket: RateBucket) -> HTTPFields {
+        [
+            .rateLimitPolicy: "\"\(bucket.rawValue)\";q=\(bucket.limit);w=\(bucket.windowSeconds)",
+            .rateLimit: "\"\(bucket.rawValue)\";r=\(remaining);t=\(resetSeconds)",
+        ]
+    }
+}
+
+/// Counts calls; shared by all replicas, degraded to this process while Redis is away, never unlimited.
+protocol RateLimiting: Sendable {
+    /// Counts a call if there is room.
+    func admit(_ bucket: RateBucket, subject: String) async -> RateDecision
+    /// Whether there is room, without counting.
+    func hasRoom(_ bucket: RateBucket, subject: String) async -> Bool
+}

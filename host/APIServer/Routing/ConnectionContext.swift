@@ -1,0 +1,12 @@
+import Hummingbird
+import NIOCore
+
+/// What is known of the connection a request came on.
+struct ConnectionContext: InitializableFromSource, Sendable {
+    let peer: SocketAddress?
+
+    /// Made by Hummingbird for each request.
+    init(source: ApplicationRequestContextSource) {
+        peer = source.channel.remoteAddress
+    }
+}

@@ -1,0 +1,77 @@
+import AsyncHTTPClient
+import HostRuntime
+import HostStorage
+import ServiceLifecycle
+import UnixSignals
+
+/// The whole life of `api-server`.
+public enum APIServerProgram {
+    /// Starts, serves until SIGTERM or SIGINT, drains.
+    ///
+    /// - Returns: the exit status: 0 after a drain, 1 when a step of start-up or a service failed. A configuration error
+    ///   ends the process with 2.
+    public static func run() async -> Int32 {
+        let configuration: APIServerConfiguration
+        do throws(ConfigurationError) {
+            configuration = try APIServerConfiguration(EnvironmentSource.load(process: .api))
+        } catch {
+            error.exitProcess()
+        }
+        let log = HostLog(process: .api, general: configuration.general)
+        for name in configuration.unknownVariables {
+            log.event("unknown_variable", .warn, [LogField(.variable, name)])
+        }
+        let metrics = MetricsRegistry()
+        metrics.set(.buildInfo, [.version: "dev", .process: ProcessKind.api.logName], to: 1)
+        do throws(StartUpFailure) {
+            let parts = try await StartUp(configuration: configuration, log: log, metrics: metrics).run()
+            return await serve(parts, configuration, log)
+        } catch {
+            return report(error, log)
+        }
+    }
+
+    private static func report(_ failure: StartUpFailure, _ log: HostLog) -> Int32 {
+        log.event(
+            "startup_failed", .error, [LogField(.step, failure.step.rawValue), LogField(.reason, failure.reason)])
+        return 1
+    }
+
+    /// Shut down from the last to the first: the announcer, then the listeners, then what they stand on.
+    private static func serve(
+        _ parts: StartUp.Parts, _ configuration: APIServerConfiguration, _ log: HostLog
+    ) async -> Int32 {
+        let dependencies = parts.dependencies
+        let announcer = DrainAnnouncer(readiness: dependencies.readiness)
+        let listening = Flag()
+        var services: [any Service] = [
+            parts.enclave, AccountWatcher(listener: parts.listener, accounts: dependencies.accounts),
+            KeyRefresher(keys: dependencies.keys), dependencies.readiness,
+        ]
+        if let address = configuration.general.metricsBindAddress {
+            services.append(
+                OperationsListener(
+                    address: address, readiness: dependencies.readiness, log: log, metrics: dependencies.metrics))
+        }
+        services.append(buildAPI(dependencies) { _ in listening.set() })
+        services.append(announcer)
+        var group = ServiceGroupConfiguration(
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: log.libraryLogger("services"))
+        group.maximumGracefulShutdownDuration = DrainAnnouncer.notice + configuration.api.shutdownDrain + .seconds(1)
+        var status: Int32 = 0
+        do {
+            try await ServiceGroup(configuration: group).run()
+        } catch {
+            // Past the drain's end the rest is cancelled: that is an end, not a failure.
+            if dependencies.readiness.refusal != .draining {
+                status = report(StartUpFailure(step: listening.isSet ? .services : .listeners, reason: "ended"), log)
+            }
+        }
+        log.event("stopped", .info, [LogField(.status, Int(status))])
+        parts.redis.shutdown()
+        parts.pool.shutdown()
+        try? await parts.client.shutdown()
+        return status
+    }
+}

@@ -1,0 +1,33 @@
+import HostRuntime
+import Hummingbird
+import HummingbirdCore
+import NIOCore
+
+/// A Hummingbird server on one address, with this module's limits and error answers.
+struct HTTPListener: Sendable {
+    /// What log lines call it.
+    let name: String
+    let address: BindAddress
+    let maximumConnections: Int
+    let responder: APIResponder
+    let accessLog: AccessLog
+    /// Is given the port once connections are taken.
+    let onListening: @Sendable (Int) -> Void
+
+    var application: Application<APIResponder> {
+        let logger = accessLog.log.libraryLogger("http")
+        let (accessLog, name, onListening) = (accessLog, name, onListening)
+        return Application(
+            responder: responder,
+            server: HTTPServerBuilder { EdgeHTTP1Channel(responder: $0, accessLog: accessLog) },
+            configuration: ApplicationConfiguration(
+                address: .hostname(address.host, port: address.port), serverName: nil, backlog: 1024,
+                availableConnectionsDelegate: .maximum(maximumConnections, logger: logger)),
+            onServerRunning: { channel in
+                let port = channel.localAddress?.port ?? 0
+                accessLog.log.event("listening", .info, [LogField(.component, name), LogField(.port, port)])
+                onListening(port)
+            },
+            logger: logger)
+    }
+}
