@@ -1,4 +1,5 @@
 internal import CSodium
+internal import Synchronization
 
 /// Bytes that must not leak: locked against swapping, between guard pages, wiped when their owner lets go.
 ///
@@ -10,6 +11,8 @@ internal import CSodium
     /// Length in bytes.
     public let count: Int
     private let base: UnsafeMutableRawPointer
+    /// How many were made in this process, for the tests that show that calls make none.
+    static let made = Atomic<UInt64>(0)
 
     /// Takes `count` bytes of locked memory and lets `fill` write them.
     ///
@@ -18,6 +21,7 @@ internal import CSodium
         count: Int, fill: (UnsafeMutableRawBufferPointer) throws(E) -> Void
     ) throws(E) {
         Sodium.initialise()
+        Self.made.add(1, ordering: .relaxed)
         guard let memory = unsafe sodium_malloc(count) else { preconditionFailure("no locked memory left") }
         unsafe self.base = memory
         self.count = count
