@@ -68,7 +68,7 @@ var targets: [Target] = [
     test("EnclaveProtocol", ["EnclaveProtocol"]),
     test("Sodium", ["Sodium"]),
     test("AttestedSession", ["AttestedSession", "EnclaveProtocol", "Sodium"], resources: [.copy("peers")]),
-    test("EnclaveVault", ["EnclaveVault", "EnclaveProtocol", "Sodium"]),
+    test("EnclaveVault", ["EnclaveVault", "EnclaveDevShim", "EnclaveProtocol", "Sodium"]),
     test(
         "EnclaveRuntime",
         ["EnclaveRuntime", "EnclaveDevShim", "EnclaveVault", "EnclaveProtocol", "AttestedSession", "Sodium"]),
@@ -190,8 +190,11 @@ if !enclaveOnly {
             path: "Tests/Simulators/simulators", swiftSettings: base),
         .target(
             name: "LocalStack",
-            dependencies: ["HostRuntime", "SimulatorKit", asyncHTTPClient, nioCore, nioSSL, nioHTTP1],
+            dependencies: [
+                "HostRuntime", "SimulatorKit", "CByteScan", asyncHTTPClient, nioCore, nioPosix, nioSSL, nioHTTP1,
+            ],
             path: "Tests/LocalStack/LocalStack", swiftSettings: base),
+        .target(name: "CByteScan", path: "Tests/LocalStack/CByteScan"),
         .executableTarget(
             name: "alfred-local", dependencies: ["LocalStack", argumentParser],
             path: "Tests/LocalStack/alfred-local", swiftSettings: base),
