@@ -58,7 +58,11 @@ struct Answer: Sendable {
     subscript(path: String...) -> String? {
         var value = try? JSONDecoder().decode(JSONValue.self, from: body)
         for name in path {
-            value = Int(name).flatMap { index in value?.elements.map { $0[index] } } ?? value?[name]
+            if let elements = value?.elements {
+                value = Int(name).flatMap { elements.indices.contains($0) ? elements[$0] : nil }
+            } else {
+                value = value?[name]
+            }
         }
         return value?.text
     }
@@ -89,7 +93,8 @@ func makeClient(trusting file: String?, version: HTTPClient.Configuration.HTTPVe
     if let file { tls.trustRoots = .file(file) }
     var configuration = HTTPClient.Configuration(tlsConfiguration: tls, redirectConfiguration: .disallow)
     configuration.httpVersion = version
-    configuration.timeout.connect = .seconds(5)
+    // A refused handshake is tried again until the time to connect is over.
+    configuration.timeout.connect = .seconds(file == nil ? 1 : 5)
     return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
 }
 

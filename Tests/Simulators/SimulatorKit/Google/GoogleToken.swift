@@ -37,7 +37,7 @@ extension GoogleSimulator {
         guard let token = request.form?["token"] ?? request.query["token"] else {
             return GoogleError.invalidRequest("Missing required parameter: token").response
         }
-        await ledger.seen(book.isLive(refreshToken: token) ? .refreshToken : .accessToken, token)
+        await ledger.seenToken(token)
         guard book.revoke(token, at: now()) else {
             return GoogleError.oauth(.badRequest, "invalid_token", "Token expired or revoked").response
         }

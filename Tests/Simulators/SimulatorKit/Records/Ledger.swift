@@ -46,6 +46,12 @@ actor Ledger {
         change(kind, value) { $0.seen += 1 }
     }
 
+    /// A token whose kind the caller did not say: a refresh token if it was issued as one.
+    func seenToken(_ value: String) {
+        let isRefreshToken = secrets[Key(kind: .refreshToken, value: value)] != nil
+        seen(isRefreshToken ? .refreshToken : .accessToken, value)
+    }
+
     func callCounts() -> [CallCount] {
         ProviderCall.allCases.map { calls[$0] ?? CallCount(call: $0, arrived: 0, statuses: [:]) }
     }
