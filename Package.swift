@@ -202,7 +202,7 @@ if !enclaveOnly {
         test("HostRuntime", ["HostRuntime", logging]),
         test("AttestationVerifier", ["AttestationVerifier", "EnclaveProtocol", "Sodium"]),
         test("AttestationReplay", ["AttestationVerifier", "EnclaveProtocol", "Sodium"]),
-        test("EnclaveClient", ["EnclaveClient", "EnclaveProtocol", "AttestedSession", "Sodium", "HostRuntime"]),
+        test("EnclaveClient", ["EnclaveClient", "AttestationVerifier", "EnclaveProtocol", "AttestedSession", "Sodium", "HostRuntime"]),
         test("HostStorage", ["HostStorage", "HostRuntime", "LocalStack", logging]),
         test("Push", ["Push", "HostRuntime", "SimulatorKit", logging]),
         test(
@@ -215,7 +215,12 @@ if !enclaveOnly {
         test(
             "HostileHost",
             ["LocalStack", "AttestedSession", "AttestationVerifier", "EnclaveClient", "EnclaveProtocol", "Sodium", "HostRuntime", "HostStorage"]),
-        test("EndToEnd", ["LocalStack", "HostRuntime", "HostStorage", "Sodium"]),
+        test(
+            "EndToEnd",
+            [
+                "LocalStack", "SimulatorKit", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol",
+                "EnclaveDevShim", "EnclaveVault", "Sodium",
+            ]),
         test("Simulator", ["SimulatorKit", asyncHTTPClient, nioCore, nioHTTP1, nioSSL, crypto, cryptoExtras]),
         test("Architecture", ["HostRuntime"]),
     ]
