@@ -7,6 +7,8 @@ public actor LocalStack {
     public nonisolated let settings: StackSettings
     /// Ports and variables; set by `prepare`.
     public private(set) var environment: StackEnvironment?
+    /// What passed between hosts and enclave; only with `recordsWire`.
+    public private(set) var relay: RecordingRelay?
     private var processes: [String: ManagedProcess] = [:]
     private let progress: @Sendable (String) -> Void
 
@@ -35,6 +37,9 @@ public actor LocalStack {
         self.environment = environment
         progress("schema: alfredctl migrate")
         try await migrate(environment)
+        if settings.recordsWire {
+            relay = try await RecordingRelay(port: environment.ports.relay, target: environment.ports.enclave)
+        }
     }
 
     /// Starts the four processes in order, each when the one before is ready.
@@ -110,6 +115,7 @@ public actor LocalStack {
             progress("\(name): stopping")
             await process.stop()
         }
+        await relay?.close()
         if privateServers { _ = try? await infraScript(["stop"]) }
         try? FileManager.default.removeItem(at: pidFile)
     }

@@ -10,6 +10,7 @@ public struct StackEnvironment: Sendable {
         public var apns = Ports.free()
         public var control = Ports.free()
         public var enclave = Ports.free()
+        public var relay = Ports.free()
         public var api = Ports.free()
         public var apiMetrics = Ports.free()
         public var workerMetrics = Ports.free()
@@ -37,7 +38,7 @@ public struct StackEnvironment: Sendable {
             "API_BIND_ADDR": "127.0.0.1:\(ports.api)",
             "CLERK_ISSUER": "https://localhost:\(ports.clerk)",
             "CLERK_AUDIENCE": "alfred",
-            "ENCLAVE_RUNTIME_BASE_URL": "tcp://127.0.0.1:\(ports.enclave)",
+            "ENCLAVE_RUNTIME_BASE_URL": "tcp://127.0.0.1:\(settings.recordsWire ? ports.relay : ports.enclave)",
             "ENCLAVE_RUNTIME_BIND_ADDR": "127.0.0.1:\(ports.enclave)",
             "GOOGLE_OAUTH_CLIENT_ID": "local.apps.googleusercontent.com",
             "GOOGLE_OAUTH_REDIRECT_URI": redirect,

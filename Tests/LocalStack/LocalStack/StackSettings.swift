@@ -27,6 +27,8 @@ public struct StackSettings: Sendable {
     public var fastPostgres = false
     /// Variables that replace the ordinary ones, for all processes.
     public var overrides: [String: String] = [:]
+    /// Puts a `RecordingRelay` between the hosts and the enclave.
+    public var recordsWire = false
     /// Variables of the real environment; a Postgres or Redis URL found here replaces the private server.
     public var environment: [String: String] = [:]
 
