@@ -8,9 +8,11 @@ import Testing
         (AuditValue.ref("a b"), AuditValue.redacted), (.ref("phone-1"), "phone-1"), (.ref(""), AuditValue.redacted),
         (.ref(String(repeating: "a", count: 129)), AuditValue.redacted), (.ref("x\",\"y"), AuditValue.redacted),
         (.code("bad code"), AuditValue.redacted), (.code("token_moved"), "token_moved"),
-        (.code("user@example.com"), AuditValue.redacted), (.measurement(String(repeating: "a", count: 512)), String(repeating: "a", count: 512)),
+        (.code("user@example.com"), AuditValue.redacted),
+        (.measurement(String(repeating: "a", count: 512)), String(repeating: "a", count: 512)),
         (.localTime("7:00"), AuditValue.redacted), (.localTime("07:00"), "07:00"), (.date("2026-11-01"), "2026-11-01"),
-        (.date("Nov 1"), AuditValue.redacted), (.uri("alfred://oauth/google/callback"), "alfred://oauth/google/callback"),
+        (.date("Nov 1"), AuditValue.redacted),
+        (.uri("alfred://oauth/google/callback"), "alfred://oauth/google/callback"),
         (.uri("https://x/?code=secret"), AuditValue.redacted), (.int(-3), "-3"), (.bool(true), "true"),
     ])
     func storesOnlyWhatFitsTheField(_ value: AuditValue, _ stored: String) {
@@ -40,7 +42,10 @@ import Testing
             select $1, 'E' || n, 'SUCCESS', timestamptz '2026-01-01 00:00:00.123456+00' + (n / 12) * interval '1 microsecond'
             from generate_series(1, 120) n
             """, [.uuid(user)])
-        let before = Set(try await database.sql("select id from alfred.audit_events").map { row throws(StorageError) in try row.uuid(0) })
+        let before = Set(
+            try await database.sql("select id from alfred.audit_events").map { row throws(StorageError) in
+                try row.uuid(0)
+            })
         var seen: [UUID] = []
         var cursor: AuditCursor?
         repeat {
@@ -48,7 +53,8 @@ import Testing
             seen += page.items.map(\.id)
             cursor = try page.next.map { try #require(AuditCursor($0.text)) }
             for someone in [user, other] {
-                try await audit.append(.googleConnectStarted(redirectURI: "alfred://oauth/google/callback"), for: someone)
+                try await audit.append(
+                    .googleConnectStarted(redirectURI: "alfred://oauth/google/callback"), for: someone)
             }
         } while cursor != nil
         #expect(seen.count == 120)
@@ -68,7 +74,9 @@ import Testing
         #expect(second.next == nil)
     }
 
-    @Test(arguments: ["", "x", "1", "1|x", "|\(UUID())", "1|\(UUID())|", "-1|\(UUID())", "99999999999999999999|\(UUID())"])
+    @Test(arguments: [
+        "", "x", "1", "1|x", "|\(UUID())", "1|\(UUID())|", "-1|\(UUID())", "99999999999999999999|\(UUID())",
+    ])
     func refusesAMalformedCursor(_ text: String) {
         #expect(AuditCursor(text) == nil)
     }

@@ -4,7 +4,8 @@ import Testing
 @testable import HostStorage
 
 @Suite struct SealedRecordTests {
-    private func write(_ user: UUID, _ connector: UUID, _ expected: Int64, _ sealed: [UInt8] = [1]) -> SealedRecordWrite {
+    private func write(_ user: UUID, _ connector: UUID, _ expected: Int64, _ sealed: [UInt8] = [1]) -> SealedRecordWrite
+    {
         SealedRecordWrite(
             user: user, connector: connector, provider: .google, expectedVersion: expected, newVersion: expected + 1,
             keyID: "k", keyVersion: 1, sealed: sealed)
@@ -67,7 +68,8 @@ import Testing
         let records = SealedRecordRepository(database.pool)
         func insert(_ version: Int, _ wrapped: [UInt8]) async throws -> Bool {
             try await records.insertWrappedKey(
-                keyID: "k", version: version, kmsProvider: "local", wrapped: wrapped, lineageMAC: version > 1 ? [8] : nil)
+                keyID: "k", version: version, kmsProvider: "local", wrapped: wrapped,
+                lineageMAC: version > 1 ? [8] : nil)
         }
         let firsts = try await withThrowingTaskGroup(of: Bool.self) { group in
             for number in 0..<8 { group.addTask { try await insert(1, [UInt8(number)]) } }
@@ -125,9 +127,15 @@ import Testing
         let database = try await TestDatabase.make()
         let connectors = ConnectorRepository(database.pool)
         let (user, _, connector) = try await database.connectedUser()
-        #expect(try await !connectors.markReconnectRequired(connector, of: user, expectedVersion: 7, reason: "invalid_grant"))
-        #expect(try await connectors.markReconnectRequired(connector, of: user, expectedVersion: 1, reason: "invalid_grant"))
-        #expect(try await !connectors.markReconnectRequired(connector, of: user, expectedVersion: 1, reason: "invalid_grant"))
+        #expect(
+            try await !connectors.markReconnectRequired(
+                connector, of: user, expectedVersion: 7, reason: "invalid_grant"))
+        #expect(
+            try await connectors.markReconnectRequired(connector, of: user, expectedVersion: 1, reason: "invalid_grant")
+        )
+        #expect(
+            try await !connectors.markReconnectRequired(
+                connector, of: user, expectedVersion: 1, reason: "invalid_grant"))
         #expect(try await connectors.find(connector, of: user)?.status == .reconnectRequired)
         #expect(try await database.count("alfred.schedules where enabled") == 0)
         #expect(
@@ -155,7 +163,9 @@ import Testing
             return try await group.reduce(into: [ClaimedOAuthState]()) { if let claim = $1 { $0.append(claim) } }
         }
         #expect(
-            claims == [ClaimedOAuthState(id: new.id, sealedVerifier: [1, 2, 3], redirectURI: "https://example.com/callback")])
+            claims == [
+                ClaimedOAuthState(id: new.id, sealedVerifier: [1, 2, 3], redirectURI: "https://example.com/callback")
+            ])
         try await states.release(new.id, of: user)
         #expect(try await states.claim(user: user, stateSHA256: new.stateSHA256) != nil)
         try await database.sql("update alfred.oauth_states set claimed_at = now() - interval '61 seconds'")
@@ -169,7 +179,8 @@ import Testing
         let database = try await TestDatabase.make()
         let new = state(try await database.user(), lifetime: .zero)
         try await OAuthStateRepository(database.pool).insert(new)
-        #expect(try await OAuthStateRepository(database.pool).claim(user: new.user, stateSHA256: new.stateSHA256) == nil)
+        #expect(
+            try await OAuthStateRepository(database.pool).claim(user: new.user, stateSHA256: new.stateSHA256) == nil)
     }
 
     @Test func keepsTheTenLatest() async throws {

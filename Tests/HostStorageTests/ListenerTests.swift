@@ -32,7 +32,8 @@ import Testing
     }
 
     @Test func staysSilentWhenSwitchedOffAndEndsOnShutdown() async throws {
-        let listener = Listener(PostgresConfiguration(url: "postgres://127.0.0.1:1/x", listenURL: "off"), channels: [.jobs])
+        let listener = Listener(
+            PostgresConfiguration(url: "postgres://127.0.0.1:1/x", listenURL: "off"), channels: [.jobs])
         let stream = listener.notifications()
         #expect(!listener.isListening)
         listener.shutdown()

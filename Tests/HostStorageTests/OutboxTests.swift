@@ -4,11 +4,14 @@ import Testing
 @testable import HostStorage
 
 @Suite struct OutboxTests {
-    private func queue(_ database: TestDatabase, expiresIn seconds: Double = 60) async throws -> (user: UUID, device: UUID) {
+    private func queue(_ database: TestDatabase, expiresIn seconds: Double = 60) async throws -> (
+        user: UUID, device: UUID
+    ) {
         let user = try await database.user()
         let device = try await database.register(user, "phone")
         let jobs = JobRepository(database.pool)
-        _ = try await jobs.enqueue(NewJob(id: UUID(), user: user, type: .meetingReminder, idempotencyKey: "k", requestID: "r"))
+        _ = try await jobs.enqueue(
+            NewJob(id: UUID(), user: user, type: .meetingReminder, idempotencyKey: "k", requestID: "r"))
         let claim = JobClaim(owner: "t", maximum: 1, maximumBackground: 1, perUserLimit: 1, lease: .seconds(60))
         let job = try #require(try await jobs.claim(claim).first)
         let pushes = NewPushes(

@@ -9,7 +9,9 @@ import Testing
         let id = UUID()
         let time = Date(timeIntervalSince1970: 1_790_000_000.123456)
         let row = try await database.pool.query(
-            .read("select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10::uuid[], null::int4, $11::bytea[], $2::int2, $12::int8[]"),
+            .read(
+                "select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10::uuid[], null::int4, $11::bytea[], $2::int2, $12::int8[]"
+            ),
             [
                 .bool(true), .int(-42), .double(1.5), .text("grüße"), .bytes([0, 255, 1]), .uuid(id), .time(time),
                 .json("{\"a\":1}"), .texts(["x", "", "ü"]), .uuids([id]), .byteStrings([[1], []]), .ints([7, -7]),
@@ -56,7 +58,8 @@ import Testing
             for number in 0..<200 {
                 group.addTask {
                     do {
-                        let row = try await database.pool.query(.read("select 10 / $1::int8"), [.int(number % 2)]).required()
+                        let row = try await database.pool.query(.read("select 10 / $1::int8"), [.int(number % 2)])
+                            .required()
                         #expect(number % 2 == 1)
                         #expect(try row.int(0) == 10)
                     } catch {
@@ -133,7 +136,10 @@ import Testing
             }
         }
         let isSleeping = try await eventually {
-            try await database.count("pg_stat_activity where query like 'select pg_sleep(9)%' and state = 'active'") == 1
+            try await database.count(
+                "pg_stat_activity where datname = current_database() and query like 'select pg_sleep(9)%' and state = 'active'"
+            )
+                == 1
         }
         #expect(isSleeping)
         task.cancel()
@@ -160,7 +166,9 @@ import Testing
             _ = try await database.pool.query(.read("select 1"))
             _ = try await database.pool.query(.write("select 1"))
             _ = try await other.query(
-                .write("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and pid <> pg_backend_pid()"),
+                .write(
+                    "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and pid <> pg_backend_pid()"
+                ),
                 [.text(database.name)])
             let recovered = await eventually {
                 let written = try? await database.pool.query(.write("select 1"))
@@ -203,7 +211,10 @@ import Testing
         let pool = try database.anotherPool()
         let sleeping = Task { try await pool.query(.write("select pg_sleep(9)")) }
         let isSleeping = try await eventually {
-            try await database.count("pg_stat_activity where query like 'select pg_sleep(9)%' and state = 'active'") == 1
+            try await database.count(
+                "pg_stat_activity where datname = current_database() and query like 'select pg_sleep(9)%' and state = 'active'"
+            )
+                == 1
         }
         #expect(isSleeping)
         pool.shutdown()
@@ -218,7 +229,8 @@ import Testing
         }
         let user = try await database.user()
         #expect(try await PreferencesRepository(database.pool).getOrCreate(user).timeZone == "UTC")
-        let named = try await database.pool.query(.read("select count(*) from pg_prepared_statements")).required().int(0)
+        let named = try await database.pool.query(.read("select count(*) from pg_prepared_statements")).required().int(
+            0)
         #expect(named == 0)
     }
 

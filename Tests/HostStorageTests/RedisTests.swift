@@ -48,7 +48,9 @@ private func redis() async throws -> RedisConnection {
         let key = UUID().uuidString
         #expect(try await connection.set(key, [1], expiresIn: .seconds(60), onlyIfAbsent: true))
         #expect(try await !connection.set(key, [2], expiresIn: .seconds(60), onlyIfAbsent: true))
-        await #expect(throws: RedisError.refused("WRONGTYPE")) { _ = try await connection.command(["LPUSH", RedisArgument(key), "x"]) }
+        await #expect(throws: RedisError.refused("WRONGTYPE")) {
+            _ = try await connection.command(["LPUSH", RedisArgument(key), "x"])
+        }
         try await connection.delete(key)
         #expect(try await connection.get(key) == nil)
     }
@@ -94,7 +96,8 @@ private func redis() async throws -> RedisConnection {
 @Suite struct LimiterTests {
     @Test func grantsExactlyTheLimitUnderConcurrency() async throws {
         let limiters = [
-            SlidingWindowLimiter(try await redis(), localPercent: 25), SlidingWindowLimiter(try await redis(), localPercent: 25),
+            SlidingWindowLimiter(try await redis(), localPercent: 25),
+            SlidingWindowLimiter(try await redis(), localPercent: 25),
         ]
         let limit = RateLimit(bucket: "test-\(UUID())", limit: 37, windowSeconds: 60)
         let decisions = await withTaskGroup(of: RateLimitDecision.self) { group in
@@ -144,7 +147,8 @@ private func redis() async throws -> RedisConnection {
         let start = Instant(nanoseconds: 1_000_000_000_000)
         func decide(at nanoseconds: UInt64) -> Bool {
             windows.decide(
-                "k", limit: 1, windowSeconds: 1, records: true, now: Instant(nanoseconds: start.nanoseconds + nanoseconds)
+                "k", limit: 1, windowSeconds: 1, records: true,
+                now: Instant(nanoseconds: start.nanoseconds + nanoseconds)
             ).isAllowed
         }
         #expect(decide(at: 0))

@@ -14,7 +14,8 @@ import Testing
         let records = SealedRecordRepository(pool)
         let connector = try await ConnectorRepository(pool).prepareConnect(user: user)
         #expect(
-            try await records.insertWrappedKey(keyID: "k", version: 1, kmsProvider: "local", wrapped: [1], lineageMAC: nil))
+            try await records.insertWrappedKey(
+                keyID: "k", version: 1, kmsProvider: "local", wrapped: [1], lineageMAC: nil))
         let state = NewOAuthState(
             id: UUID(), user: user, stateSHA256: .random(32), redirectURI: "a://b", sealedVerifier: [1],
             sealedKeyVersion: 1, lifetime: .seconds(60))
@@ -48,11 +49,13 @@ import Testing
         let claim = JobClaim(owner: "w", maximum: 5, maximumBackground: 5, perUserLimit: 1, lease: .seconds(60))
         let scan = try #require(try await jobs.claim(claim).first)
         let reminder = NewJob(
-            id: UUID(), user: user, type: .meetingReminder, idempotencyKey: "r", expiresAt: Date(timeIntervalSinceNow: 600),
+            id: UUID(), user: user, type: .meetingReminder, idempotencyKey: "r",
+            expiresAt: Date(timeIntervalSinceNow: 600),
             sealedPayload: [1], sealedKeyVersion: 1)
         let sweep = ReminderSweep(from: Date(), to: Date(timeIntervalSinceNow: 600), keep: ["r"])
         #expect(
-            try await jobs.finish(scan.lease, JobEffect(outcome: "no_notification", reminders: [reminder], sweep: sweep)))
+            try await jobs.finish(
+                scan.lease, JobEffect(outcome: "no_notification", reminders: [reminder], sweep: sweep)))
         let due = try #require(try await jobs.claim(claim).first)
         let pushes = NewPushes(
             actionKey: "r", kind: .meetingReminder, expiresAt: Date(timeIntervalSinceNow: 60),

@@ -18,7 +18,8 @@ import Testing
         let next = try #require(try await schedules.timeUntilNextDue())
         #expect(next > .zero && next <= .seconds(300))
         let phase = try await database.sql(
-            "select (extract(epoch from next_run_at)::int8 % 300)::int8, sha256(uuid_send($1)) from alfred.schedules", [.uuid(user)]
+            "select (extract(epoch from next_run_at)::int8 % 300)::int8, sha256(uuid_send($1)) from alfred.schedules",
+            [.uuid(user)]
         ).required()
         let expected = try phase.bytes(1).prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) } % 300
         #expect(try phase.int(0) == Int(expected))

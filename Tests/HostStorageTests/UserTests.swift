@@ -27,7 +27,9 @@ import Testing
         #expect(try await SealedRecordRepository(pool).put(record) == .refused)
         await #expect(throws: StorageError.userDeleted) { try await database.register(user, "phone") }
         await #expect(throws: StorageError.userDeleted) { _ = try await PreferencesRepository(pool).getOrCreate(user) }
-        await #expect(throws: StorageError.userDeleted) { _ = try await ConnectorRepository(pool).markRevoking(connector, of: user) }
+        await #expect(throws: StorageError.userDeleted) {
+            _ = try await ConnectorRepository(pool).markRevoking(connector, of: user)
+        }
         await #expect(throws: StorageError.userDeleted) {
             _ = try await DeviceRepository(pool).disable(device, of: user, reason: "Unregistered")
         }
@@ -35,10 +37,12 @@ import Testing
             try await AuditRepository(pool).append(.googleConnectStarted(redirectURI: "a://b"), for: user)
         }
         await #expect(throws: StorageError.userDeleted) {
-            _ = try await JobRepository(pool).enqueue(NewJob(id: UUID(), user: user, type: .calendarScan, idempotencyKey: "k"))
+            _ = try await JobRepository(pool).enqueue(
+                NewJob(id: UUID(), user: user, type: .calendarScan, idempotencyKey: "k"))
         }
         await #expect(throws: StorageError.userDeleted) {
-            _ = try await JobRepository(pool).enqueue(NewJob(id: UUID(), user: UUID(), type: .calendarScan, idempotencyKey: "k"))
+            _ = try await JobRepository(pool).enqueue(
+                NewJob(id: UUID(), user: UUID(), type: .calendarScan, idempotencyKey: "k"))
         }
     }
 
@@ -49,10 +53,12 @@ import Testing
         let writing = try await database.pool.withTransaction { tx throws(StorageError) in
             try await tx.query(.write("select from alfred.users where id = $1 for update"), [.uuid(user)])
             let writing = Task { _ = try await PreferencesRepository(other).getOrCreate(user) }
-            let isWaiting = (try? await eventually {
-                try await other.query(
-                    .read("select from pg_locks where not granted and locktype in ('transactionid', 'tuple')")).count > 0
-            }) ?? false
+            let isWaiting =
+                (try? await eventually {
+                    try await other.query(
+                        .read("select from pg_locks where not granted and locktype in ('transactionid', 'tuple')")
+                    ).count > 0
+                }) ?? false
             #expect(isWaiting)
             try await tx.query(.write("update alfred.users set status = 'DELETED' where id = $1"), [.uuid(user)])
             return writing
@@ -64,7 +70,8 @@ import Testing
         let database = try await TestDatabase.make()
         let user = try await database.user()
         let expected = Preferences(
-            meetingReminderMinutes: 15, morningBriefLocalTime: "08:00", quietHoursStart: "22:00", quietHoursEnd: "07:00",
+            meetingReminderMinutes: 15, morningBriefLocalTime: "08:00", quietHoursStart: "22:00",
+            quietHoursEnd: "07:00",
             timeZone: "UTC", highRiskRequiresConfirm: true)
         try await withThrowingTaskGroup(of: Preferences.self) { group in
             for _ in 0..<10 { group.addTask { try await PreferencesRepository(database.pool).getOrCreate(user) } }

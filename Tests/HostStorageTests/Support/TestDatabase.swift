@@ -20,7 +20,7 @@ final class TestDatabase: Sendable {
         return name
     }
 
-    /// - Parameter migrated: `false` for an empty one.
+    /// Makes one; an empty one when it is not to be migrated.
     static func make(
         migrated: Bool = true, maximumConnections: Int = 10, statementTimeout: Duration = .seconds(10),
         usePreparedStatements: Bool = true
@@ -116,7 +116,8 @@ final class TestDatabase: Sendable {
 
     private static let administration = Task { () throws -> PostgresPool in
         PostgresPool(
-            PostgresConfiguration(url: try address(of: "postgres"), maximumConnections: 2, statementTimeout: .seconds(60)))
+            PostgresConfiguration(
+                url: try address(of: "postgres"), maximumConnections: 2, statementTimeout: .seconds(60)))
     }
 
     /// Copying a template needs it unused for a moment, so a busy one is tried again.

@@ -106,7 +106,8 @@ extension AuditEvent {
         case .googleConnectStarted(let uri): [("redirect_uri", .uri(uri))]
         case .googleConnectCompleted(let connector, let calendar, let gmail, let changed, let measurement):
             [
-                ("connector_id", .id(connector)), ("calendar_granted", .bool(calendar)), ("gmail_granted", .bool(gmail)),
+                ("connector_id", .id(connector)), ("calendar_granted", .bool(calendar)),
+                ("gmail_granted", .bool(gmail)),
                 ("account_changed", .bool(changed)), ("attested_measurement", .measurement(measurement)),
             ]
         case .connectorRevoked(let connector, let measurement):

@@ -7,7 +7,7 @@ struct Migration: Sendable, Equatable {
     /// Statements that cannot run in a transaction, like `create index concurrently`, stand in files that say so.
     var needsTransaction: Bool { !sql.hasPrefix("-- no-transaction\n") }
 
-    /// - Parameter file: `NNNN_name.sql`.
+    /// `nil` unless the file is called `NNNN_name.sql`.
     init?(file: String, contents: [UInt8]) {
         let parts = file.split(separator: "_", maxSplits: 1)
         guard parts.count == 2, parts[0].count == 4, let version = Int(parts[0]), parts[1].hasSuffix(".sql") else {

@@ -20,7 +20,9 @@ final class MigrationSession {
         try storage { () throws(StorageError) in
             try handle.execute("set lock_timeout = '60s'; select pg_advisory_lock(718270143); set lock_timeout = '5s'")
             // Both checks first: the owner of the schema need not be allowed to create schemas.
-            if try value("select to_regnamespace('alfred') is null") == "t" { try handle.execute("create schema alfred") }
+            if try value("select to_regnamespace('alfred') is null") == "t" {
+                try handle.execute("create schema alfred")
+            }
             try handle.execute(
                 """
                 create table if not exists alfred.schema_migrations (
@@ -39,7 +41,8 @@ final class MigrationSession {
     /// Checksums by version.
     func applied() throws(MigrationError) -> [Int: String] {
         try storage { () throws(StorageError) in
-            let text = try value("select coalesce(string_agg(version || ':' || checksum, ','), '') from alfred.schema_migrations")
+            let text = try value(
+                "select coalesce(string_agg(version || ':' || checksum, ','), '') from alfred.schema_migrations")
             let pairs = text.split(separator: ",").compactMap { entry -> (Int, String)? in
                 let parts = entry.split(separator: ":")
                 guard parts.count == 2, let version = Int(parts[0]) else { return nil }

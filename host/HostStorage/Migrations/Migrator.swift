@@ -64,7 +64,8 @@ public struct Migrator: Sendable {
         let known = Set(migrations.map(\.version))
         return MigrationStatus(
             pending: migrations.map(\.version).filter { applied[$0] == nil },
-            changed: migrations.filter { applied[$0.version] != nil && applied[$0.version] != $0.checksum }.map(\.version),
+            changed: migrations.filter { applied[$0.version] != nil && applied[$0.version] != $0.checksum }.map(
+                \.version),
             newer: applied.keys.filter { !known.contains($0) }.sorted())
     }
 
@@ -106,7 +107,9 @@ public struct SchemaCheck: Sendable {
             }
         } catch {
             // No such schema or table: nothing was ever applied.
-            guard error == .unexpected(sqlstate: "42P01") || error == .unexpected(sqlstate: "3F000") else { throw error }
+            guard error == .unexpected(sqlstate: "42P01") || error == .unexpected(sqlstate: "3F000") else {
+                throw error
+            }
             throw .schemaOutdated
         }
         let status = Migrator.compare(migrations, Dictionary(applied) { first, _ in first })

@@ -32,7 +32,8 @@ enum HelperThread {
     static func run<Value: Sendable>(
         _ body: @escaping @Sendable () -> Result<Value, StorageError>
     ) async throws(StorageError) -> Value {
-        let result = await withCheckedContinuation { (continuation: CheckedContinuation<Result<Value, StorageError>, Never>) in
+        let result = await withCheckedContinuation {
+            (continuation: CheckedContinuation<Result<Value, StorageError>, Never>) in
             if !start({ continuation.resume(returning: body()) }) {
                 continuation.resume(returning: .failure(.unavailable))
             }

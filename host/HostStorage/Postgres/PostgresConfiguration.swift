@@ -12,7 +12,7 @@ public struct PostgresConfiguration: Sendable {
     /// Where to LISTEN when a transaction pooler is in front; `nil` means poll only.
     public var listenURL: String?
 
-    /// - Parameter listenURL: as the variable says it: `nil` = the same as `url`, `off` = no LISTEN.
+    /// `listenURL` as the variable says it: `nil` = the same as `url`, `off` = no LISTEN.
     public init(
         url: String, maximumConnections: Int = 10, connectTimeout: Duration = .seconds(5),
         statementTimeout: Duration = .seconds(10), usePreparedStatements: Bool = true, listenURL: String? = nil

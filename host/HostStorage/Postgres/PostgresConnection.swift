@@ -196,6 +196,7 @@ extension Rows {
         let affected = unsafe PQcmdTuples(result).map { unsafe Int(String(cString: $0)) ?? 0 } ?? 0
         let command = unsafe PQcmdStatus(result).map { unsafe String(cString: $0) }
         self.init(
-            columns: columns, count: rows, affected: affected, isRollback: columns == 0 && command == "ROLLBACK", ends: ends, bytes: bytes)
+            columns: columns, count: rows, affected: affected, isRollback: columns == 0 && command == "ROLLBACK",
+            ends: ends, bytes: bytes)
     }
 }

@@ -35,7 +35,9 @@ extension PostgresReactor {
     func dispatchWaiting() {
         let depth = configuration.usePreparedStatements ? StorageLimits.pipelineDepth : 1
         while let call = next(.shared) {
-            let free = slots.indices.filter { slots[$0].kind == .shared && (slots[$0].connection?.sent.count ?? depth) < depth }
+            let free = slots.indices.filter {
+                slots[$0].kind == .shared && (slots[$0].connection?.sent.count ?? depth) < depth
+            }
             let idlest = free.min { (slots[$0].connection?.sent.count ?? 0) < (slots[$1].connection?.sent.count ?? 0) }
             guard let idlest, let connection = slots[idlest].connection else { break }
             _ = waiting[.shared]?.popFirst()
@@ -145,6 +147,8 @@ extension PostgresReactor {
             }
         }
         guard isHopeless(.exclusive) else { return }
-        for acquisition in acquisitions.removeAll() { acquisition.continuation.resume(returning: .failure(.unavailable)) }
+        for acquisition in acquisitions.removeAll() {
+            acquisition.continuation.resume(returning: .failure(.unavailable))
+        }
     }
 }

@@ -180,7 +180,9 @@ final class PostgresReactor {
             }
         }
         for call in calls.values { call.answer(.failure(.unavailable)) }
-        for acquisition in acquisitions.removeAll() { acquisition.continuation.resume(returning: .failure(.unavailable)) }
+        for acquisition in acquisitions.removeAll() {
+            acquisition.continuation.resume(returning: .failure(.unavailable))
+        }
         calls = [:]
         slots = []
     }

@@ -64,7 +64,9 @@ enum SQLValue: Sendable {
         }
     }
 
-    private func append<Value>(_ value: Value?, to buffer: inout [UInt8], with write: (Value, inout [UInt8]) -> Void) -> Bool {
+    private func append<Value>(_ value: Value?, to buffer: inout [UInt8], with write: (Value, inout [UInt8]) -> Void)
+        -> Bool
+    {
         guard let value else { return false }
         write(value, &buffer)
         return true

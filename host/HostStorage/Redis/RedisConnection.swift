@@ -48,7 +48,8 @@ public final class RedisConnection: Sendable {
 
     /// Closes the connection; every command fails from now on.
     public func shutdown() {
-        let (channel, waiters) = state.withLock { state -> ((any Channel)?, [CheckedContinuation<(any Channel)?, Never>]) in
+        let (channel, waiters) = state.withLock {
+            state -> ((any Channel)?, [CheckedContinuation<(any Channel)?, Never>]) in
             defer {
                 state.phase = .stopped
                 state.waiters = []
@@ -211,7 +212,9 @@ public final class RedisConnection: Sendable {
 extension RedisURL {
     /// The name TLS verifies; addresses cannot be sent as one.
     fileprivate var serverName: String? {
-        guard case .tcp(let host, _) = endpoint, (try? SocketAddress(ipAddress: host, port: 0)) == nil else { return nil }
+        guard case .tcp(let host, _) = endpoint, (try? SocketAddress(ipAddress: host, port: 0)) == nil else {
+            return nil
+        }
         return host
     }
 }

@@ -7,7 +7,10 @@ final class RedisRequest: Sendable {
     let deadline: NIODeadline
     private let continuation: Mutex<CheckedContinuation<Result<RedisReply, RedisError>, Never>?>
 
-    init(_ bytes: [UInt8], deadline: NIODeadline, _ continuation: CheckedContinuation<Result<RedisReply, RedisError>, Never>) {
+    init(
+        _ bytes: [UInt8], deadline: NIODeadline,
+        _ continuation: CheckedContinuation<Result<RedisReply, RedisError>, Never>
+    ) {
         self.bytes = bytes
         self.deadline = deadline
         self.continuation = Mutex(continuation)

@@ -33,7 +33,7 @@ public struct SlidingWindowLimiter: Sendable {
     private let local: LocalWindows
     private let localPercent: Int
 
-    /// - Parameter localPercent: share of each limit that this process grants on its own, 1–100.
+    /// `localPercent` is the share of each limit that this process grants on its own, 1–100.
     public init(_ redis: RedisConnection, localPercent: Int) {
         self.redis = redis
         self.localPercent = min(100, max(1, localPercent))

@@ -68,7 +68,8 @@ public struct DeviceRepository: Sendable {
         // A deleted owner's row goes without a trace: nothing is written for that user any more.
         guard try await tx.query(Self.isActive, [.uuid(owner)]).count > 0 else { return }
         let event = AuditEvent.deviceDisabled(
-            deviceIdentifier: try row.text(1), environment: try Self.environment(row, 2), reason: "token_moved", job: nil)
+            deviceIdentifier: try row.text(1), environment: try Self.environment(row, 2), reason: "token_moved",
+            job: nil)
         try await tx.audit(event, for: owner)
     }
 
@@ -83,7 +84,7 @@ public struct DeviceRepository: Sendable {
 
     /// Disables a device with its audit row; `false` when it was gone or disabled already.
     ///
-    /// - Parameter registeredBefore: when given, a device whose token was registered later stays.
+    /// With `registeredBefore` a device whose token was registered later stays.
     public func disable(
         _ id: UUID, of user: UUID, reason: String, job: AuditJob? = nil, registeredBefore: Date? = nil
     ) async throws(StorageError) -> Bool {

@@ -68,7 +68,7 @@ public struct JobRepository: Sendable {
 
     /// A transient failure: again after a pause, or a dead letter after the last attempt.
     ///
-    /// - Parameter retryAfter: the provider's wish, a floor for the pause, capped at the policy's maximum.
+    /// `retryAfter`, the provider's wish, is a floor for the pause, capped at the policy's maximum.
     public func retry(
         _ lease: JobLease, _ problem: JobProblem, policy: RetryPolicy, retryAfter: Duration? = nil
     ) async throws(StorageError) -> JobRetryOutcome {
@@ -119,7 +119,8 @@ public struct JobRepository: Sendable {
     public func pendingReminders(
         of user: UUID, from: Date, to: Date
     ) async throws(StorageError) -> [PendingReminder] {
-        try await pool.query(Self.selectReminders, [.uuid(user), .time(from), .time(to)]).map { row throws(StorageError) in
+        try await pool.query(Self.selectReminders, [.uuid(user), .time(from), .time(to)]).map {
+            row throws(StorageError) in
             PendingReminder(
                 job: try row.uuid(0), key: try row.text(1), dueAt: try row.time(2), startsAt: try row.time(3))
         }

@@ -3,8 +3,9 @@ extension JobRepository {
 
     // How it finds work: a window of the earliest due rows per lane names the users to look at. Only when the window is
     // full (a flood) are the other users with pending work visited too, one index step each, so that the cost does not
-    // grow with one user's backlog. Per user and lane at most (limit − running) rows become candidates. The select that
-    // locks repeats the condition, so that a row another worker claimed since this statement's snapshot is not taken.
+    // grow with one user's backlog. Per user and lane at most (limit − running) rows become candidates, the n-th of them
+    // with the n-th free slot, so that claimers who see the same state never want one slot for two jobs. The selects that
+    // lock repeat the condition, so that a row another worker claimed since this statement's snapshot is not taken.
     static let claimDue = Statement.write(
         """
         with recursive lanes(lane) as (values (0::smallint), (1::smallint)),
@@ -34,29 +35,27 @@ extension JobRepository {
             join alfred.users u on u.id = p.user_id and u.status = 'ACTIVE' and u.frozen_at is null
             left join running r on r.user_id = p.user_id and r.lane = p.lane),
         candidates as (
-            select j.id, p.lane, j.due_at, p.slots from people p cross join lateral (
-                select id, due_at from alfred.jobs
-                where lane = p.lane and user_id = p.user_id and state = 'PENDING' and due_at <= now()
-                order by due_at, id limit greatest($4 - cardinality(p.slots), 0)) j),
-        allowed as (
-            select id, slots from (
-                select id, lane, due_at, slots, row_number() over (partition by lane order by due_at, id) as place
-                from candidates) c
-            where lane = 0 or place <= $3
-            order by due_at, id limit $2),
-        locked as (
-            select j.id, j.user_id, j.lane, j.due_at, a.slots from alfred.jobs j join allowed a on a.id = j.id
-            where j.state = 'PENDING' and j.due_at <= now()
-            order by j.due_at, j.id for update of j skip locked),
-        placed as (
-            select id, user_id, lane, due_at, (
+            select j.id, p.lane, j.due_at, (
                 select slot from (
                     select s::smallint as slot, row_number() over (order by s) as free_place
-                    from generate_series(0, $4 - 1) s where s::smallint <> all(k.slots)) free
-                where free_place = k.place) as slot
-            from (
-                select *, row_number() over (partition by user_id, lane order by due_at, id) as place
-                from locked) k)
+                    from generate_series(0, $4 - 1) s where s::smallint <> all(p.slots)) free
+                where free_place = j.place) as slot
+            from people p cross join lateral (
+                select id, due_at, row_number() over (order by due_at, id) as place from (
+                    select id, due_at from alfred.jobs
+                    where lane = p.lane and user_id = p.user_id and state = 'PENDING' and due_at <= now()
+                    order by due_at, id limit greatest($4 - cardinality(p.slots), 0)) first_of_user) j),
+        locked_prompt as (
+            select j.id, j.due_at, c.slot from candidates c join alfred.jobs j on j.id = c.id
+            where c.lane = 0 and j.state = 'PENDING' and j.due_at <= now()
+            order by c.due_at, c.id limit $2 for update of j skip locked),
+        locked_background as (
+            select j.id, j.due_at, c.slot from candidates c join alfred.jobs j on j.id = c.id
+            where c.lane = 1 and j.state = 'PENDING' and j.due_at <= now()
+            order by c.due_at, c.id limit least($2, $3) for update of j skip locked),
+        placed as (
+            select id, slot from (select * from locked_prompt union all select * from locked_background) l
+            order by due_at, id limit $2)
         update alfred.jobs j set state = 'RUNNING', lease_owner = $1, lease_token = j.lease_token + 1,
             lease_expires_at = now() + make_interval(secs => $5), last_run_at = now(), user_slot = p.slot,
             updated_at = now()

@@ -84,7 +84,7 @@ public struct JobProblem: Sendable {
     public let code: String
     public let message: String
 
-    /// - Parameter message: at most 200 characters are stored.
+    /// At most 200 characters of the message are stored.
     public init(code: String, message: String) {
         self.code = code
         self.message = String(message.unicodeScalars.prefix(200))

@@ -50,7 +50,9 @@ public struct OAuthStateRepository: Sendable {
 
     /// Takes the state for one callback; `nil` when unknown, foreign, consumed, expired or taken within 60 s.
     public func claim(user: UUID, stateSHA256: [UInt8]) async throws(StorageError) -> ClaimedOAuthState? {
-        guard let row = try await pool.query(Self.claimOne, [.uuid(user), .bytes(stateSHA256)]).first else { return nil }
+        guard let row = try await pool.query(Self.claimOne, [.uuid(user), .bytes(stateSHA256)]).first else {
+            return nil
+        }
         return ClaimedOAuthState(
             id: try row.uuid(0), sealedVerifier: try row.bytes(1), redirectURI: try row.text(2))
     }
