@@ -105,6 +105,18 @@ import Testing
         }
     }
 
+    @Test func answersManyAtOnceAndLosesNone() async throws {
+        try await withWorld { world in
+            try await withThrowingTaskGroup(of: Int.self) { group in
+                for index in 0..<300 {
+                    group.addTask { try await endpoint(world, key: "k\(index % 150)").status }
+                }
+                for try await status in group { #expect(status == 200) }
+            }
+            #expect(try await world.control.deliveries().map(\.count) == Array(repeating: 2, count: 150))
+        }
+    }
+
     @Test func aWaitingTestHearsOfTheNextDelivery() async throws {
         try await withWorld { world in
             async let waiting = world.control.nextDelivery(after: 0, deadline: .seconds(20))
