@@ -63,3 +63,6 @@ final class LineBuffer: Sendable {
             sink: LogSink { [self] line in buffer.withLock { $0.append(line) } })
     }
 }
+
+/// A free port of the loopback address.
+let anyPort = HostRuntime.BindAddress("127.0.0.1:0")

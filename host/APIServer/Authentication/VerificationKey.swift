@@ -24,10 +24,10 @@ struct VerificationKey: Sendable {
     func claims(of token: BearerToken) async throws(AuthFailure) -> ClerkClaims {
         do {
             return try await collection.verify(token.text, as: ClerkClaims.self)
-        } catch is DecodingError {
-            throw .malformedClaims
-        } catch {
+        } catch let error as JWTError where error.errorType == .signatureVerificationFailed {
             throw .badSignature
+        } catch {
+            throw .malformedClaims
         }
     }
 }

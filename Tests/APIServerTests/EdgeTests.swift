@@ -1,0 +1,227 @@
+import Foundation
+import HostRuntime
+import NIOHTTP1
+import Testing
+
+@testable import APIServer
+
+@Suite struct EdgeStateTests {
+    @Test func aRequestAndItsAnswerComeBackToIdle() {
+        var state = EdgeState()
+        let begins = state.bytesArrived()
+        #expect(begins)
+        let again = state.bytesArrived()
+        #expect(!again)
+        state.headForwarded()
+        _ = state.bodyArrived(10)
+        state.requestEnded()
+        #expect(state.phase == .answering)
+        #expect(state.writing(ends: false) == .pass)
+        #expect(state.writing(ends: true) == .pass)
+        #expect(state.isQuiet)
+    }
+
+    @Test func aRejectionWaitsForEarlierAnswers() {
+        var state = EdgeState()
+        _ = state.bytesArrived()
+        state.headForwarded()
+        state.requestEnded()
+        _ = state.bytesArrived()
+        #expect(state.reject(.invalidRequest) == .later)
+        #expect(state.writing(ends: false) == .pass)
+        #expect(state.writing(ends: true) == .passThenReject(.invalidRequest))
+        #expect(state.writing(ends: false) == .drop)
+    }
+
+    @Test func aBodyBeyondTheLimitIsRejectedInPlaceOfItsAnswer() {
+        var state = EdgeState()
+        _ = state.bytesArrived()
+        state.headForwarded()
+        let fits = state.bodyArrived(EdgeLimits.maximumBodyBytes)
+        let isTooMuch = !state.bodyArrived(1)
+        #expect(fits && isTooMuch)
+        #expect(state.reject(.payloadTooLarge) == .write(.payloadTooLarge))
+        #expect(state.writing(ends: true) == .drop)
+        #expect(state.reject(.invalidRequest) == .none)
+    }
+
+    @Test func anAnswerThatHasBegunCannotBeReplaced() {
+        var state = EdgeState()
+        _ = state.bytesArrived()
+        state.headForwarded()
+        _ = state.writing(ends: false)
+        #expect(state.reject(.requestReadTimeout) == .closeNow)
+    }
+}
+
+@Suite struct EdgeSocketTests {
+    private static let routes: [Route] = [
+        .get("/hello", nil, .open { _ in .json(.object(["ok": .bool(true)])) }),
+        .post(
+            "/echo", nil,
+            .open { call throws(APIError) in .json(.object(["text": .string(try call.body.text("text"))])) }),
+        .get(
+            "/slow", nil,
+            .open { _ in
+                try? await Task.sleep(for: .seconds(30))
+                return .json(.null)
+            }),
+    ]
+    private static let host = "Host: api.test\r\n"
+
+    private func exchange(_ text: String) async throws -> String {
+        try await withRoutes(Self.routes) { try await RawClient.exchange($0, text) }
+    }
+
+    @Test func answersWithTheHeadersOfEveryAnswer() async throws {
+        let answer = try await exchange(
+            "GET /hello HTTP/1.1\r\n\(Self.host)X-Request-Id: abc-1\r\nConnection: close\r\n\r\n"
+        ).lowercased()
+        #expect(answer.hasPrefix("http/1.1 200 ok\r\n"))
+        for header in [
+            "x-request-id: abc-1", "cache-control: no-store", "x-content-type-options: nosniff",
+            "content-type: application/json",
+        ] {
+            #expect(answer.contains(header), "\(header)")
+        }
+        #expect(answer.hasSuffix(#"{"ok":true}"#))
+    }
+
+    @Test(arguments: [
+        ("GET /hello HTTP/1.0\r\nHost: a\r\n\r\n", 400),
+        ("GET /hello HTTP/1.1\r\n\r\n", 400),
+        ("GET /hello HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        ("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}", 400),
+        ("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 400),
+        ("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}", 400),
+        ("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: +2\r\n\r\n{}", 400),
+        ("NONSENSE /hello HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("\u{16}\u{3}\u{1}\u{2}\u{0}\r\n\r\n", 400),
+        ("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\n", 413),
+        ("GET /hello HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n", 417),
+        ("GET /hello HTTP/1.1\r\nHost: a\r\nX: " + String(repeating: "y", count: 17_000) + "\r\n\r\n", 431),
+        ("GET /" + String(repeating: "y", count: 17_000) + " HTTP/1.1\r\nHost: a\r\n\r\n", 431),
+        ("GET /hello HTTP/1.1\r\nHost: a\r\n" + String(repeating: "X: y\r\n", count: 101) + "\r\n", 431),
+    ])
+    func refusesBadFramingWithTheEnvelopeAndCloses(_ request: String, _ status: Int) async throws {
+        let answer = try await exchange(request)
+        #expect(answer.hasPrefix("HTTP/1.1 \(status) "), "\(answer.prefix(60))")
+        #expect(answer.contains(#"{"error":{"code":""#))
+        #expect(answer.contains("x-request-id: "))
+        #expect(answer.contains("connection: close"))
+    }
+
+    @Test func refusesABodyThatGrowsBeyondTheLimit() async throws {
+        let chunk = "4000\r\n" + String(repeating: "x", count: 0x4000) + "\r\n"
+        let head =
+            "POST /echo HTTP/1.1\r\n\(Self.host)Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        let answer = try await exchange(head + String(repeating: chunk, count: 5))
+        #expect(answer.hasPrefix("HTTP/1.1 413 "))
+        #expect(answer.contains("payload_too_large"))
+    }
+
+    @Test func answersEarlierRequestsBeforeARejection() async throws {
+        let answer = try await exchange(
+            "GET /hello HTTP/1.1\r\n\(Self.host)\r\nGET /hello HTTP/1.1\r\n\r\n")
+        #expect(answer.hasPrefix("HTTP/1.1 200 "))
+        #expect(answer.contains("HTTP/1.1 400 "))
+    }
+
+    @Test func invitesTheBodyThatWaits() async throws {
+        let answer = try await withRoutes(Self.routes) { port in
+            try await RawClient.exchange(
+                port,
+                [
+                    (
+                        "POST /echo HTTP/1.1\r\n\(Self.host)Content-Type: application/json\r\nContent-Length: 12\r\n"
+                            + "Expect: 100-continue\r\nConnection: close\r\n\r\n", .milliseconds(50)
+                    ), (#"{"text":"x"}"#, .zero),
+                ])
+        }
+        #expect(answer.hasPrefix("HTTP/1.1 100 Continue\r\n"))
+        #expect(answer.contains("HTTP/1.1 200 OK"))
+        #expect(answer.hasSuffix(#"{"text":"x"}"#))
+    }
+
+    @Test func endsAHeadThatNeverEnds() async throws {
+        let started = ContinuousClock.now
+        let answer = try await exchange("GET /hello HTTP/1.1\r\nHost:")
+        #expect(answer.hasPrefix("HTTP/1.1 408 "))
+        #expect(ContinuousClock.now - started >= .seconds(9))
+    }
+
+    @Test func cutsOffASlowHandler() async throws {
+        let answer = try await withRoutes(Self.routes, timeout: .milliseconds(200)) { port in
+            try await RawClient.exchange(port, "GET /slow HTTP/1.1\r\n\(Self.host)Connection: close\r\n\r\n")
+        }
+        #expect(answer.hasPrefix("HTTP/1.1 503 "))
+        #expect(answer.contains("request_timeout"))
+        #expect(answer.lowercased().contains("retry-after: 1"))
+    }
+
+    @Test func tellsShapeFromSyntaxFromMediaType() async throws {
+        func post(_ body: String, type: String = "application/json") -> String {
+            "POST /echo HTTP/1.1\r\n\(Self.host)Content-Type: \(type)\r\nContent-Length: \(body.utf8.count)\r\n"
+                + "Connection: close\r\n\r\n\(body)"
+        }
+        #expect(try await exchange(post(#"{"text":"y"}"#)).hasPrefix("HTTP/1.1 200 "))
+        #expect(try await exchange(post(#"{"text":7}"#)).contains("invalid_request_body"))
+        #expect(try await exchange(post(#"{"text":"a","text":"b"}"#)).contains("invalid_json"))
+        #expect(try await exchange(post("x", type: "text/plain")).contains("unsupported_media_type"))
+    }
+
+    @Test func answersWrongMethodsAndUnknownPaths() async throws {
+        let wrong = try await exchange("DELETE /hello HTTP/1.1\r\n\(Self.host)Connection: close\r\n\r\n")
+        #expect(wrong.hasPrefix("HTTP/1.1 405 "))
+        #expect(wrong.lowercased().contains("allow: get"))
+        let unknown = try await exchange("GET /nowhere HTTP/1.1\r\n\(Self.host)Connection: close\r\n\r\n")
+        #expect(unknown.hasPrefix("HTTP/1.1 404 "))
+    }
+
+    @Test func logsTheTemplateAndNeverTheQuery() async throws {
+        let lines = LineBuffer()
+        _ = try await withRoutes(Self.routes, lines: lines) { port in
+            try await RawClient.exchange(port, "GET /hello?secret=1 HTTP/1.1\r\n\(Self.host)Connection: close\r\n\r\n")
+        }
+        let line = try #require(lines.lines.first { $0.contains("http_request_completed") })
+        #expect(line.contains(#""route":"/hello""#))
+        #expect(!lines.lines.contains { $0.contains("secret") })
+    }
+}
+
+@Suite struct OperationsListenerTests {
+    @Test func servesMetricsAndHealth() async throws {
+        let metrics = MetricsRegistry()
+        metrics.set(.redisDegraded, to: 1)
+        let readiness = Readiness([ReadinessCheck(.database) { .ok }, ReadinessCheck(.redis) { .degraded }])
+        await readiness.refresh()
+        let address = try #require(anyPort)
+        try await withListener(
+            {
+                OperationsListener(
+                    address: address, readiness: readiness, log: LineBuffer().log(), metrics: metrics, onListening: $0)
+            }
+        ) { port in
+            func get(_ path: String) async throws -> String {
+                try await RawClient.exchange(port, "GET \(path) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            }
+            #expect(try await get("/metrics").contains("alfred_redis_degraded 1"))
+            #expect(try await get("/healthz").hasSuffix(#"{"ok":true}"#))
+            #expect(
+                try await get("/readyz").hasSuffix(#"{"ok":true,"checks":{"database":"ok","redis":"degraded"}}"#))
+            readiness.beginDraining()
+            let draining = try await get("/readyz")
+            #expect(draining.hasPrefix("HTTP/1.1 503 "))
+            #expect(draining.contains(#""code":"draining""#))
+        }
+    }
+
+    @Test func saysWhatTheDatabaseLacks() async {
+        let away = Readiness([ReadinessCheck(.database) { .degraded }, ReadinessCheck(.migrations) { .degraded }])
+        await away.refresh()
+        #expect(away.refusal == .databaseUnavailable)
+        let old = Readiness([ReadinessCheck(.database) { .ok }, ReadinessCheck(.migrations) { .degraded }])
+        await old.refresh()
+        #expect(old.refusal == .schemaOutdated)
+    }
+}

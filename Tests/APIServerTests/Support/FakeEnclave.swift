@@ -1,0 +1,99 @@
+import EnclaveClient
+import EnclaveProtocol
+import Foundation
+import HostStorage
+import Synchronization
+
+@testable import APIServer
+
+/// An enclave that says what the test wants and stores records as the real one's record port does.
+final class FakeEnclave: EnclavePort {
+    struct Script: Sendable {
+        var begin: EnclaveCallError?
+        var complete: Result<GoogleConnectCompleteAnswer, EnclaveCallError> = .success(
+            GoogleConnectCompleteAnswer(
+                scopes: [GoogleScope.calendar, GoogleScope.gmail], recordVersion: 1, accountChanged: false))
+        var revoke: EnclaveCallError?
+        var seal: EnclaveCallError?
+        var relay: EnclaveCallError?
+    }
+
+    private let records: SealedRecordRepository
+    private let state = Mutex((script: Script(), sealed: [DataItem](), revoked: 0, challenges: [Challenge]()))
+
+    init(_ pool: PostgresPool) { records = SealedRecordRepository(pool) }
+
+    func script(_ change: (inout Script) -> Void) { state.withLock { change(&$0.script) } }
+    var sealed: [DataItem] { state.withLock { $0.sealed } }
+    var revocations: Int { state.withLock { $0.revoked } }
+    var challenges: [Challenge] { state.withLock { $0.challenges } }
+
+    let attestedMeasurement = "dev-local-enclave"
+
+    func health() async throws(EnclaveCallError) -> HealthAnswer {
+        HealthAnswer(status: .ok, environment: "local", mode: "dev-shim", uptimeSeconds: 1)
+    }
+
+    func document() async throws(EnclaveCallError) -> DocumentAnswer {
+        if let error = state.withLock({ $0.script.relay }) { throw error }
+        let document = IdentityDocument(
+            runtime: "nitro", environment: "local", measurement: "m", mode: "dev-shim", issuedAt: 7,
+            sessionKey: [UInt8](repeating: 1, count: 32), signingKey: nil)
+        return DocumentAnswer(document: document.encoded(), signature: nil, nsmDocument: nil)
+    }
+
+    func relayChallenge(_ challenge: Challenge) async throws(EnclaveCallError) -> ChallengeAnswer {
+        let error = state.withLock { state in
+            state.challenges.append(challenge)
+            return state.script.relay
+        }
+        if let error { throw error }
+        let evidence = Evidence(
+            runtime: "nitro", environment: "local", measurement: "m", challenge: challenge, issuedAt: 9,
+            random: [UInt8](repeating: 2, count: 32), sessionKey: [UInt8](repeating: 1, count: 32),
+            signingKey: [UInt8](repeating: 3, count: 32))
+        return ChallengeAnswer(
+            evidence: evidence.encoded(), signature: [UInt8](repeating: 4, count: 64), nsmDocument: nil)
+    }
+
+    func beginGoogleConnect(
+        _ request: GoogleConnectBegin, context: CallContext
+    ) async throws(EnclaveCallError) -> GoogleConnectBeginAnswer {
+        if let error = state.withLock({ $0.script.begin }) { throw error }
+        return GoogleConnectBeginAnswer(
+            authorizationURL: "https://accounts.test/auth?state=\(request.state)&redirect_uri=\(request.redirectURI)",
+            sealedVerifier: [1, 2, 3], keyVersion: 1)
+    }
+
+    func completeGoogleConnect(
+        _ request: GoogleConnectComplete, context: CallContext
+    ) async throws(EnclaveCallError) -> GoogleConnectCompleteAnswer {
+        let answer = try state.withLock { $0.script.complete }.get()
+        let write = SealedRecordWrite(
+            user: request.user.uuid, connector: request.connector.uuid, provider: .google,
+            expectedVersion: Int64(answer.recordVersion) - 1, newVersion: Int64(answer.recordVersion), keyID: "k",
+            keyVersion: 1, sealed: [7])
+        guard (try? await records.put(write)) != nil else { throw .failed(EnclaveFailure(.recordPortFailed)) }
+        return answer
+    }
+
+    func revokeGoogle(
+        user: UserID, connector: ConnectorID, context: CallContext
+    ) async throws(EnclaveCallError) -> GoogleRevokeAnswer {
+        let error = state.withLock { state in
+            state.revoked += 1
+            return state.script.revoke
+        }
+        if let error { throw error }
+        return GoogleRevokeAnswer(outcome: .revoked, recordVersion: 2)
+    }
+
+    func seal(_ items: [DataItem], context: CallContext) async throws(EnclaveCallError) -> DataResults {
+        let error = state.withLock { state in
+            state.sealed += items
+            return state.script.seal
+        }
+        if let error { throw error }
+        return DataResults(items.map { .success($0.content.reversed()) }, keyVersion: 1)
+    }
+}
