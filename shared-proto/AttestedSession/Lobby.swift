@@ -180,13 +180,12 @@ internal import Sodium
             }
             let terms = SessionTerms(lifetimeSeconds: UInt32(listener.limits.sessionSeconds))
             let second = try noise.writeSecond(payload: terms.encoded())
-            let ciphers = noise.split()
+            let (output, input) = noise.split().enclaveBuffers()
             connection.phase = .confirming(
                 PendingConnection.Confirming(
                     hostKey: hostKey, role: role,
                     expiresAt: MonotonicInstant.now.advanced(bySeconds: listener.limits.sessionSeconds),
-                    input: OpeningBuffer(cipher: ciphers.fromInitiator),
-                    output: SealingBuffer(cipher: ciphers.fromResponder)))
+                    input: input, output: output))
             connection.send(HelloAnswer.handshake(second).encoded())
         } catch {
             // One answer for every fault, so that it tells nothing about the key.

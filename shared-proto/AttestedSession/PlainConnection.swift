@@ -65,8 +65,7 @@ public final class PlainConnection {
             sessionPrologueInput(challengeRequest: exchange.request, challengeAnswer: exchange.answer))
         let agreement = try handshake(hostKey, enclaveKey, prologue, deadline)
         let age = min(maximumAge, Int(agreement.terms.lifetimeSeconds))
-        let output = SealingBuffer(cipher: agreement.ciphers.fromInitiator)
-        let input = OpeningBuffer(cipher: agreement.ciphers.fromResponder, received: received)
+        let (output, input) = agreement.ciphers.hostBuffers(received: received)
         do throws(NoiseError) {
             try output.append(CallMultiplexer<Void, Void>.confirmation)
         } catch {

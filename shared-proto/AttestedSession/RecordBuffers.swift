@@ -125,3 +125,15 @@ internal import EnclaveProtocol
         return true
     }
 }
+
+extension TransportPair {
+    /// The host's buffers; `received` came in behind the handshake.
+    consuming func hostBuffers(received: [UInt8] = []) -> (output: SealingBuffer, input: OpeningBuffer) {
+        (SealingBuffer(cipher: fromInitiator), OpeningBuffer(cipher: fromResponder, received: received))
+    }
+
+    /// The enclave's buffers.
+    consuming func enclaveBuffers() -> (output: SealingBuffer, input: OpeningBuffer) {
+        (SealingBuffer(cipher: fromResponder), OpeningBuffer(cipher: fromInitiator))
+    }
+}
