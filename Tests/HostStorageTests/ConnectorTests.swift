@@ -99,6 +99,10 @@ import Testing
 
         #expect(try await connectors.markRevoking(connector, of: user)?.status == .revoking)
         #expect(try await database.count("alfred.schedules where enabled") == 0)
+        let unfinished = try await connectors.unfinishedRevocations(olderThan: .zero, youngerThan: .seconds(3600))
+        #expect(unfinished.map(\.connector) == [connector])
+        #expect(
+            try await connectors.unfinishedRevocations(olderThan: .seconds(60), youngerThan: .seconds(3600)).isEmpty)
         #expect(try await connectors.markRevoked(connector, of: user, attestedMeasurement: "m"))
         #expect(try await !connectors.markRevoked(connector, of: user, attestedMeasurement: "m"))
         #expect(try await connectors.markRevoking(connector, of: user) == nil)

@@ -144,9 +144,27 @@ import Testing
         let database = try await TestDatabase.make()
         let repository = JobRepository(database.pool)
         try await database.enqueue(database.user())
-        let job = try #require(try await claim(repository).first)
+        try await database.enqueue(database.user(), .meetingReminder)
+        let job = try #require(try await claim(repository, maximum: 1).first)
         #expect(try await repository.fail(job.lease, JobProblem(code: "JOB_TYPE_UNKNOWN", message: "unknown")))
         #expect(try await database.count("alfred.dead_letter_jobs where reason_code = 'JOB_TYPE_UNKNOWN'") == 1)
+    }
+
+    @Test func countsWhatWaitsRunsAndLiesDead() async throws {
+        let database = try await TestDatabase.make()
+        let repository = JobRepository(database.pool)
+        let user = try await database.user()
+        for _ in 0..<4 { try await database.enqueue(user) }
+        try await database.enqueue(user, .meetingReminder, dueIn: 600)
+        for _ in 0..<2 {
+            let job = try #require(try await claim(repository, maximum: 1).first)
+            #expect(try await repository.fail(job.lease, JobProblem(code: "X", message: "x")))
+        }
+        #expect(try await claim(repository, maximum: 1).count == 1)
+        #expect(
+            try await repository.backlog() == [
+                JobBacklog(type: .calendarScan, pendingDue: 1, running: 1, deadLetters: 2)
+            ])
     }
 
     @Test func anInsertIsIgnoredWhenItsKeyExists() async throws {

@@ -52,6 +52,29 @@ import Testing
         }
     }
 
+    @Test func carriesLargeValuesBothWaysAtOnce() async throws {
+        let database = try await TestDatabase.make()
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            for number in 0..<64 {
+                group.addTask {
+                    let value = [UInt8](repeating: UInt8(number), count: 512 * 1024)
+                    return try await database.pool.query(.read("select $1"), [.bytes(value)]).required().bytes(0)
+                        == value
+                }
+            }
+            for try await isRight in group { #expect(isRight) }
+        }
+    }
+
+    @Test func aTaskCancelledBeforehandAsksNothing() async throws {
+        let database = try await TestDatabase.make()
+        let task = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return try await database.pool.query(.write("select 1"))
+        }
+        await #expect(throws: StorageError.cancelled) { _ = try await task.value }
+    }
+
     @Test func keepsAnErrorToTheCallThatCausedIt() async throws {
         let database = try await TestDatabase.make()
         await withTaskGroup(of: Void.self) { group in

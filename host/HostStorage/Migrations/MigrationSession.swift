@@ -58,11 +58,12 @@ final class MigrationSession {
         // The first migration makes the role that owns everything later ones make.
         if migration.version > 1, try isOwnerAvailable() { try run("set role alfred_owner", migration) }
         try run(migration.sql, migration)
+        let name = migration.name.filter { $0 != "'" }
         let milliseconds = Instant.now.milliseconds(since: started)
         try run(
             """
             insert into alfred.schema_migrations (version, name, checksum, duration_ms)
-            values (\(migration.version), '\(migration.name.filter { $0 != "'" })', '\(migration.checksum)', \(milliseconds))
+            values (\(migration.version), '\(name)', '\(migration.checksum)', \(milliseconds))
             """, migration)
         if migration.needsTransaction { try run("commit", migration) }
         try run("reset role", migration)

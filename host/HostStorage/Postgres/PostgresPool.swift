@@ -64,11 +64,17 @@ public final class PostgresPool: Sendable {
                 let request = PostgresLoop.Request(
                     id: id, statement: statement, parameters: encoded, target: target, deadline: deadline,
                     continuation: continuation)
-                if !loop.post(.run(request)) { continuation.resume(returning: .failure(.unavailable)) }
+                post(.run(request), id) { continuation.resume(returning: .failure(.unavailable)) }
             }
         } onCancel: {
             loop.post(.cancel(id))
         }.get()
+    }
+
+    /// Posts a call. A cancellation that came before the loop knew the call is repeated, so that it is not missed.
+    private func post(_ command: PostgresLoop.Command, _ id: UInt64, otherwise refuse: () -> Void) {
+        guard loop.post(command) else { return refuse() }
+        if Task.isCancelled { loop.post(.cancel(id)) }
     }
 
     private func acquire() async throws(StorageError) -> PostgresLoop.Lease {
@@ -78,7 +84,7 @@ public final class PostgresPool: Sendable {
             guard !Task.isCancelled else { return Result<PostgresLoop.Lease, StorageError>.failure(.cancelled) }
             return await withCheckedContinuation { continuation in
                 let acquisition = PostgresLoop.Acquisition(id: id, deadline: deadline, continuation: continuation)
-                if !loop.post(.acquire(acquisition)) { continuation.resume(returning: .failure(.unavailable)) }
+                post(.acquire(acquisition), id) { continuation.resume(returning: .failure(.unavailable)) }
             }
         } onCancel: {
             loop.post(.cancel(id))

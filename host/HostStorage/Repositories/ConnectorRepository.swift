@@ -111,6 +111,16 @@ public struct ConnectorRepository: Sendable {
         }
     }
 
+    /// Connectors whose revocation has not come through, started between the given ages; for repeating it.
+    public func unfinishedRevocations(
+        olderThan age: Duration, youngerThan limit: Duration, maximum: Int = 100
+    ) async throws(StorageError) -> [(user: UUID, connector: UUID)] {
+        let parameters: [SQLValue] = [.double(age.inSeconds), .double(limit.inSeconds), .int(maximum)]
+        return try await pool.query(Self.selectRevoking, parameters).map { row throws(StorageError) in
+            (user: try row.uuid(0), connector: try row.uuid(1))
+        }
+    }
+
     /// Records a finished revocation; `false` when it was recorded already.
     public func markRevoked(
         _ id: UUID, of user: UUID, attestedMeasurement: String
@@ -169,9 +179,19 @@ extension ConnectorRepository {
 
     private static let setRevoking = Statement.write(
         """
-        update alfred.connectors set status = 'REVOKING', updated_at = now()
+        update alfred.connectors set status = 'REVOKING',
+            updated_at = case when status = 'REVOKING' then updated_at else now() end
         where id = $1 and user_id = $2 and status <> 'REVOKED'
         returning \(columns)
+        """)
+
+    private static let selectRevoking = Statement.read(
+        """
+        select c.user_id, c.id from alfred.connectors c join alfred.users u on u.id = c.user_id
+        where c.status = 'REVOKING' and u.status = 'ACTIVE'
+            and c.updated_at <= now() - make_interval(secs => $1)
+            and c.updated_at > now() - make_interval(secs => $2)
+        order by c.updated_at, c.id limit $3
         """)
 
     private static let setRevoked = Statement.write(

@@ -41,6 +41,15 @@ public struct JobRepository: Sendable {
         try await pool.query(Self.nextDue).required().optional(0, Row.double).map { .seconds(max(0, $0)) }
     }
 
+    /// What waits, runs and lies dead, per type; types without any are left out.
+    public func backlog() async throws(StorageError) -> [JobBacklog] {
+        try await pool.query(Self.countAll).map { row throws(StorageError) in
+            guard let type = JobType(rawValue: try row.text(0)) else { throw .unreadableAnswer }
+            return JobBacklog(
+                type: type, pendingDue: try row.int(1), running: try row.int(2), deadLetters: try row.int(3))
+        }
+    }
+
     /// Extends a lease; `false` when it was lost: the execution stops and writes nothing.
     public func heartbeat(_ lease: JobLease, extendBy duration: Duration) async throws(StorageError) -> Bool {
         let parameters: [SQLValue] = [.uuid(lease.job), .int(lease.token), .double(duration.inSeconds)]

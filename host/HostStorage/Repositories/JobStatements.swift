@@ -120,8 +120,8 @@ extension JobRepository {
             returning j.*),
         \(buried(reason: "'LEASE_EXPIRED_MAX_ATTEMPTS'", message: "$2")),
         woken as (select pg_notify('alfred_jobs', '') from ended limit 1)
-        select (select count(*) from ended where state = 'PENDING'), (select count(*) from ended where state = 'FAILED'),
-            (select count(*) from woken)
+        select (select count(*) from ended where state = 'PENDING'),
+            (select count(*) from ended where state = 'FAILED'), (select count(*) from woken)
         """)
 
     static let retryOne = Statement.write(
@@ -174,6 +174,17 @@ extension JobRepository {
             (select due_at from alfred.jobs where lane = 0 and state = 'PENDING' order by due_at limit 1)
             union all
             (select due_at from alfred.jobs where lane = 1 and state = 'PENDING' order by due_at limit 1)) earliest
+        """)
+
+    static let countAll = Statement.read(
+        """
+        select type, sum(due)::int8, sum(running)::int8, sum(dead)::int8 from (
+            select type, 1 as due, 0 as running, 0 as dead from alfred.jobs where state = 'PENDING' and due_at <= now()
+            union all
+            select type, 0, 1, 0 from alfred.jobs where state = 'RUNNING'
+            union all
+            select type, 0, 0, 1 from alfred.dead_letter_jobs where redriven_at is null) counted
+        group by type order by type
         """)
 
     private static let insertColumns = """

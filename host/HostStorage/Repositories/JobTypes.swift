@@ -93,6 +93,14 @@ public struct JobProblem: Sendable {
 
 public enum JobRetryOutcome: Sendable { case retried, deadLettered, leaseLost }
 
+/// How much of one type there is, for gauges.
+public struct JobBacklog: Sendable, Equatable {
+    public let type: JobType
+    public let pendingDue: Int
+    public let running: Int
+    public let deadLetters: Int
+}
+
 public struct JobReapResult: Sendable, Equatable {
     public let returned: Int
     public let deadLettered: Int

@@ -164,7 +164,8 @@ extension SealedRecordRepository {
         """
         insert into alfred.wrapped_data_keys (key_id, key_version, kms_provider, wrapped_key, lineage_mac, state)
         select $1, $2, $3, $4, $5, case when exists (
-            select from alfred.wrapped_data_keys where key_id = $1 and key_version > $2) then 'DECRYPT_ONLY' else 'ACTIVE' end
+            select from alfred.wrapped_data_keys where key_id = $1 and key_version > $2)
+            then 'DECRYPT_ONLY' else 'ACTIVE' end
         on conflict (key_id, key_version) do nothing
         """)
 }

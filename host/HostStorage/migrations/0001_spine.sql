@@ -76,6 +76,8 @@ create table alfred.connectors (
     constraint connectors_provider_key unique (user_id, provider)
 );
 
+create index connectors_revoking on alfred.connectors (updated_at) where status = 'REVOKING';
+
 create table alfred.wrapped_data_keys (
     id uuid primary key default gen_random_uuid(),
     key_id text not null,
