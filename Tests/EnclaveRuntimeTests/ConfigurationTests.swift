@@ -38,7 +38,9 @@ import Testing
             Issue.record("accepted")
         } catch {
             #expect(Set(error.violations.map(\.variable)) == Set(overrides.keys))
-            #expect(!error.violations.contains { $0.description.contains("zzz-value") || $0.description.contains("many-9") })
+            #expect(
+                !error.violations.contains { $0.description.contains("zzz-value") || $0.description.contains("many-9") }
+            )
         }
     }
 
@@ -64,7 +66,8 @@ import Testing
         ("TEE_ATTESTATION_MAX_AGE_SECONDS", "0"), ("GOOGLE_REQUEST_TIMEOUT_MS", "30001"),
         ("KMS_DECRYPT_KEY_VERSIONS", "1"), ("KMS_DECRYPT_KEY_VERSIONS", "2,2"), ("KMS_ALLOWED_MEASUREMENTS", " "),
         ("GOOGLE_CALENDAR_BASE_URL", "http://127.0.0.1:9"), ("GOOGLE_OAUTH_REDIRECT_URI", "alfred://x"),
-        ("GOOGLE_OAUTH_REVOKE_URL", "https://user@host/x"), ("ENCLAVE_EGRESS_ROUTES", "evil.test:443=tcp://127.0.0.1:1"),
+        ("GOOGLE_OAUTH_REVOKE_URL", "https://user@host/x"),
+        ("ENCLAVE_EGRESS_ROUTES", "evil.test:443=tcp://127.0.0.1:1"),
         ("ENCLAVE_EGRESS_ROUTES", "oauth2.googleapis.com:443=vsock://3:8001"),
         ("ENCLAVE_EGRESS_ROUTES", "oauth2.googleapis.com:443=unix:///x"), ("GOOGLE_OAUTH_CLIENT_ID", "a b"),
     ])
@@ -74,7 +77,8 @@ import Testing
 
     @Test func outsideLocalOnlyTheMeasuredFormsStand() {
         let found = violations(
-            ["ALFRED_ENV": "production", "EGRESS_CA_FILE": "/x", "NSM_DEVICE_PATH": "/y", "LOG_LEVEL": "debug"], .remote)
+            ["ALFRED_ENV": "production", "EGRESS_CA_FILE": "/x", "NSM_DEVICE_PATH": "/y", "LOG_LEVEL": "debug"], .remote
+        )
         for name in [
             "EGRESS_CA_FILE", "NSM_DEVICE_PATH", "LOG_LEVEL", "KMS_KEY_ID", "GOOGLE_OAUTH_CLIENT_SECRET",
             "GOOGLE_OAUTH_REDIRECT_URI", "ENCLAVE_EGRESS_ROUTES",
@@ -86,7 +90,9 @@ import Testing
     @Test func eachExecutableKeepsToItsMode() {
         #expect(violations(["ALFRED_ENV": "staging"]).contains("ALFRED_ENV"))
         #expect(violations([:], .remote).contains("ALFRED_ENV"))
-        #expect(violations(["ALFRED_ENV": "local", "ENCLAVE_RUNTIME_MODE": "dev-shim"], .remote) == ["ENCLAVE_RUNTIME_MODE"])
+        #expect(
+            violations(["ALFRED_ENV": "local", "ENCLAVE_RUNTIME_MODE": "dev-shim"], .remote) == ["ENCLAVE_RUNTIME_MODE"]
+        )
     }
 
     @Test func readsSecretsFromPrivateFilesOnly() throws {
@@ -94,7 +100,8 @@ import Testing
         let name = "GOOGLE_OAUTH_CLIENT_SECRET"
         let good = try folder.write("good", "  from-file\n")
         let configuration = try testConfiguration([name: "", "\(name)_FILE": good])
-        #expect(unsafe configuration.google.clientSecret.withUnsafeBytes { unsafe Array($0) } == Array("from-file".utf8))
+        #expect(
+            unsafe configuration.google.clientSecret.withUnsafeBytes { unsafe Array($0) } == Array("from-file".utf8))
         #expect(violations(["\(name)_FILE": good]) == [name])
         let open = try folder.write("open", "x", mode: 0o640)
         #expect(violations([name: "", "\(name)_FILE": open]) == ["\(name)_FILE"])

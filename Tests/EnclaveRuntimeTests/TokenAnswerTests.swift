@@ -78,7 +78,7 @@ func idToken(_ claims: String) -> String {
     /// Whatever Foundation refuses as JSON is refused here; what is taken here is JSON.
     @Test func neverTakesWhatIsNotJSON() throws {
         let valid = Array(
-            #"{"access_token":"ya29.x","expires_in":3599,"scope":"a b","n":{"a":[1,2.5e3,"\u0041"]},"t":true}"#.utf8)
+            #"{"access_token":"ya29.x","expires_in":60,"scope":"a b","n":{"a":[1,2.5,"\u0041"]},"t":true}"#.utf8)
         var random = SystemRandomNumberGenerator()
         var taken = 0
         for _ in 0..<20_000 {

@@ -82,7 +82,8 @@ extension Settings {
     mutating func decryptVersions(active: UInt32) -> [UInt32] {
         let name = "KMS_DECRYPT_KEY_VERSIONS"
         guard given(name) != nil else { return [] }
-        let versions = list(name, default: [], atMost: 8).compactMap { decimal($0, in: 1...0x7FFF_FFFF) }.map(UInt32.init)
+        let versions = list(name, default: [], atMost: 8).compactMap { decimal($0, in: 1...0x7FFF_FFFF) }.map(
+            UInt32.init)
         let entries = list(name, default: [], atMost: 8)
         if versions.count != entries.count || Set(versions).count != versions.count || versions.contains(active) {
             violate(name, "must be up to 8 different integers without KMS_KEY_VERSION")

@@ -27,7 +27,8 @@ extension Settings {
             switch rule {
             case .forbidden: violate(name, "must not be set outside local")
             case .only(let allowed) where value != allowed: violate(name, "must be \(allowed) outside local")
-            case .prefix(let prefix) where !value.hasPrefix(prefix): violate(name, "must begin with \(prefix) outside local")
+            case .prefix(let prefix) where !value.hasPrefix(prefix):
+                violate(name, "must begin with \(prefix) outside local")
             default: break
             }
         }

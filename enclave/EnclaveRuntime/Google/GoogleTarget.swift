@@ -52,7 +52,8 @@ struct UTCTime {
     init?(_ text: String) {
         let bytes = Array(text.utf8)
         guard (20...32).contains(bytes.count), bytes.last == UInt8(ascii: "Z") else { return nil }
-        for (index, separator) in [4: "-", 7: "-", 10: "T", 13: ":", 16: ":"] where bytes[index] != separator.utf8.first {
+        for (index, separator) in [4: "-", 7: "-", 10: "T", 13: ":", 16: ":"] where bytes[index] != separator.utf8.first
+        {
             return nil
         }
         if bytes.count > 20 {

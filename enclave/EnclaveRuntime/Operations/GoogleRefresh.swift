@@ -12,7 +12,9 @@ extension Operations {
     }
 
     /// Opens the record and finds or refreshes a token; nil when the call was parked behind a refresh under way.
-    func accessToken(_ reference: ConnectorReference, _ context: CallContext) throws(EnclaveFailure) -> AccessTokenCache.Token? {
+    func accessToken(_ reference: ConnectorReference, _ context: CallContext) throws(EnclaveFailure) -> AccessTokenCache
+        .Token?
+    {
         for _ in 0..<3 {
             // Read and opened each time, cached token or not: the record alone says whether this may go on.
             let state = try vaultCall(of: reference) { () throws(VaultError) in

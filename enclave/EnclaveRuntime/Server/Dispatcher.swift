@@ -93,7 +93,8 @@ final class Dispatcher: CallHandler {
 
     private func run(_ ticket: CallTicket, isResumed: Bool) {
         guard ticket.isWanted else {
-            return ticket.finish(.failure(EnclaveFailure(ticket.call.cancellation.isCancelled ? .cancelled : .timedOut)))
+            return ticket.finish(
+                .failure(EnclaveFailure(ticket.call.cancellation.isCancelled ? .cancelled : .timedOut)))
         }
         guard ticket.takeRound(of: Self.maximumRounds) else {
             return ticket.finish(.failure(EnclaveFailure(.recordConflict)))
