@@ -57,7 +57,7 @@ import Testing
     }
 
     @Test func acceptsWhatANewerReleaseApplied() async throws {
-        let database = try await TestDatabase.make()
+        let database = try await TestDatabase.make(isPrivate: true)
         try await database.sql(
             "insert into alfred.schema_migrations (version, name, checksum, duration_ms) values (9999, 'later', 'x', 1)"
         )
@@ -79,7 +79,7 @@ import Testing
     }
 
     @Test func runsAFileOutsideATransactionWhenItAsksForIt() async throws {
-        let database = try await TestDatabase.make()
+        let database = try await TestDatabase.make(isPrivate: true)
         let migrations =
             Migration.all + [
                 Migration(

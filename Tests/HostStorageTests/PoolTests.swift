@@ -258,7 +258,7 @@ import Testing
     }
 
     @Test func repeatsAStatementWhosePlanNoLongerFits() async throws {
-        let database = try await TestDatabase.make(maximumConnections: 2)
+        let database = try await TestDatabase.make(isPrivate: true, maximumConnections: 2)
         try await database.sql("create table public.shape (a int)")
         try await database.sql("insert into public.shape values (1)")
         let read = Statement.read("select * from public.shape")

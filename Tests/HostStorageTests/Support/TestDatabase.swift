@@ -2,55 +2,42 @@ import Foundation
 
 @testable import HostStorage
 
-/// A database of its own for one suite, copied from a migrated one. Dropped when the last owner lets go of it.
+/// A database of its own for one test, given back when the last owner lets go of it.
 final class TestDatabase: Sendable {
     let name: String
     let url: String
     let pool: PostgresPool
 
-    /// The server the tests run on; `scripts/test` starts it.
-    static let serverURL = ProcessInfo.processInfo.environment["TEST_DATABASE_URL"]
+    private let isPrivate: Bool
 
-    /// One template for the whole run, made by whoever comes first.
-    private static let template = Task { () async throws -> String in
-        let name = "alfred_test_template_\(ProcessInfo.processInfo.processIdentifier)"
-        try await administer("drop database if exists \(name)")
-        try await administer("create database \(name)")
-        _ = try await Migrator(PostgresConfiguration(url: try address(of: name))).migrate()
-        return name
-    }
-
-    /// Makes one; an empty one when it is not to be migrated.
+    /// Lends one. With `isPrivate` the test may change its schema; without `migrated` it has none.
     static func make(
-        migrated: Bool = true, maximumConnections: Int = 10, statementTimeout: Duration = .seconds(10),
-        usePreparedStatements: Bool = true
+        migrated: Bool = true, isPrivate: Bool = false, maximumConnections: Int = 10,
+        statementTimeout: Duration = .seconds(10), usePreparedStatements: Bool = true
     ) async throws -> TestDatabase {
-        let name = "alfred_test_\(UUID().uuidString.lowercased().replacing("-", with: ""))"
-        if migrated {
-            let template = try await template.value
-            try await administer("create database \(name) template \(template)", tries: 50)
-        } else {
-            try await administer("create database \(name)", tries: 50)
-        }
-        let url = try address(of: name)
+        let isPrivate = isPrivate || !migrated
+        let shelf = DatabaseShelf.shared
+        let name = isPrivate ? try await shelf.takePrivate(migrated: migrated) : try await shelf.take()
+        let url = try TestServer.address(of: name)
         return TestDatabase(
-            name: name, url: url,
+            name: name, url: url, isPrivate: isPrivate,
             pool: PostgresPool(
                 PostgresConfiguration(
                     url: url, maximumConnections: maximumConnections, statementTimeout: statementTimeout,
                     usePreparedStatements: usePreparedStatements)))
     }
 
-    private init(name: String, url: String, pool: PostgresPool) {
+    private init(name: String, url: String, isPrivate: Bool, pool: PostgresPool) {
         self.name = name
         self.url = url
+        self.isPrivate = isPrivate
         self.pool = pool
     }
 
     deinit {
         pool.shutdown()
-        let name = name
-        Task { try? await Self.administer("drop database if exists \(name) with (force)") }
+        let (name, isPrivate) = (name, isPrivate)
+        Task { await DatabaseShelf.shared.give(name, isPrivate: isPrivate) }
     }
 
     /// Another pool on the same database.
@@ -104,38 +91,6 @@ final class TestDatabase: Sendable {
     func count(_ text: String, _ parameters: [SQLValue] = []) async throws -> Int {
         try await sql("select count(*) from \(text)", parameters).required().int(0)
     }
-
-    // MARK: - Server
-
-    static func address(of database: String) throws -> String {
-        guard let serverURL, var parts = URLComponents(string: serverURL) else { throw MissingServer() }
-        parts.path = "/" + database
-        guard let url = parts.string else { throw MissingServer() }
-        return url
-    }
-
-    private static let administration = Task { () throws -> PostgresPool in
-        PostgresPool(
-            PostgresConfiguration(
-                url: try address(of: "postgres"), maximumConnections: 2, statementTimeout: .seconds(60)))
-    }
-
-    /// Copying a template needs it unused for a moment, so a busy one is tried again.
-    private static func administer(_ sql: String, tries: Int = 1) async throws {
-        let pool = try await administration.value
-        for remaining in stride(from: tries, to: 0, by: -1) {
-            do {
-                _ = try await pool.query(.write(sql))
-                return
-            } catch {
-                guard remaining > 1, error == .unexpected(sqlstate: "55006") else { throw error }
-            }
-        }
-    }
-}
-
-struct MissingServer: Error, CustomStringConvertible {
-    let description = "TEST_DATABASE_URL and TEST_REDIS_URL must name running servers; scripts/test starts them"
 }
 
 extension [UInt8] {
