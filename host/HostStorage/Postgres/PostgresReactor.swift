@@ -99,10 +99,11 @@ final class PostgresReactor {
     // MARK: - Connecting
 
     private func connectWhereNeeded() {
-        guard failures == 0 || Instant.now >= nextAttempt else { return }
-        let open = slots.filter { if case .closed = $0.state { false } else { true } }
-        // While Postgres is away one attempt at a time is enough to notice its return.
-        if failures > 0, open.contains(where: { if case .connecting = $0.state { true } else { false } }) { return }
+        if failures > 0 {
+            // While Postgres is away one attempt at a time is enough to notice its return.
+            guard Instant.now >= nextAttempt, !slots.contains(where: \.isConnecting) else { return }
+        }
+        guard slots.contains(where: \.isClosed) else { return }
         var wanted = (waiting[.exclusive]?.count ?? 0) + acquisitions.count
         wanted -= slots.count { $0.kind == .exclusive && !$0.isTaken && !$0.isClosed }
         for index in slots.indices where slots[index].isClosed {
@@ -192,4 +193,5 @@ enum PostgresConnectionKind: Hashable { case shared, exclusive }
 
 extension PostgresReactor.Slot {
     var isClosed: Bool { if case .closed = state { true } else { false } }
+    var isConnecting: Bool { if case .connecting = state { true } else { false } }
 }
