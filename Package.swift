@@ -167,7 +167,8 @@ if !enclaveOnly {
         .executableTarget(
             name: "worker",
             dependencies: [
-                "APIServer", "JobWorker", "Push", "HostRuntime", "HostStorage", "EnclaveClient", logging, lifecycle,
+                "APIServer", "JobWorker", "Push", "HostRuntime", "HostStorage", "EnclaveClient", asyncHTTPClient, logging,
+                lifecycle,
             ],
             path: "host/Executables/worker", swiftSettings: base),
         .executableTarget(
@@ -209,12 +210,17 @@ if !enclaveOnly {
             "APIServer",
             [
                 "APIServer", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", hummingbird, httpTypes, nioCore,
-                nioPosix, nioHTTP1, crypto, cryptoExtras, logging,
+                nioPosix, nioHTTP1, crypto, cryptoExtras, logging, lifecycle,
             ]),
-        test("JobWorker", ["JobWorker", "HostRuntime", "HostStorage", "EnclaveClient", "LocalStack", logging]),
+        test(
+            "JobWorker",
+            [
+                "JobWorker", "Push", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "LocalStack", logging,
+                lifecycle,
+            ]),
         test(
             "HostileHost",
-            ["LocalStack", "AttestedSession", "AttestationVerifier", "EnclaveClient", "EnclaveProtocol", "Sodium", "HostRuntime", "HostStorage"]),
+            ["LocalStack", "SimulatorKit", "AttestedSession", "AttestationVerifier", "EnclaveProtocol", "Sodium"]),
         test(
             "EndToEnd",
             [

@@ -1,0 +1,77 @@
+import APIServer
+import AsyncHTTPClient
+import HostRuntime
+import HostStorage
+import JobWorker
+import Push
+import ServiceLifecycle
+
+/// The whole life of `worker`.
+enum WorkerProgram {
+    /// Starts, works until SIGTERM or SIGINT, drains.
+    ///
+    /// - Returns: the exit status: 0 after a drain, 1 when a step of start-up or a service failed. A configuration error
+    ///   ends the process with 2.
+    static func run() async -> Int32 {
+        let configuration: WorkerServiceConfiguration
+        do throws(ConfigurationError) {
+            configuration = try WorkerServiceConfiguration(EnvironmentSource.load(process: .worker))
+            try PushRoutes.check(configuration.push)
+        } catch {
+            error.exitProcess()
+        }
+        let log = HostLog(process: .worker, general: configuration.general)
+        for name in configuration.unknownVariables {
+            log.event("unknown_variable", .warn, [LogField(.variable, name)])
+        }
+        let metrics = MetricsRegistry()
+        metrics.set(.buildInfo, [.version: "dev", .process: ProcessKind.worker.logName], to: 1)
+        do throws(StartUpFailure) {
+            let parts = try await StartUp(configuration: configuration, log: log, metrics: metrics).run()
+            return await work(parts, configuration, log, metrics)
+        } catch {
+            return report(error, log)
+        }
+    }
+
+    private static func report(_ failure: StartUpFailure, _ log: HostLog) -> Int32 {
+        log.event(
+            "startup_failed", .error, [LogField(.step, failure.step.rawValue), LogField(.reason, failure.reason)])
+        return 1
+    }
+
+    /// Shut down from the last to the first: the work, then what it stands on.
+    private static func work(
+        _ parts: StartUp.Parts, _ configuration: WorkerServiceConfiguration, _ log: HostLog,
+        _ metrics: MetricsRegistry
+    ) async -> Int32 {
+        let readiness = parts.readiness
+        let worker = WorkerService(
+            WorkerService.Parts(
+                configuration: configuration.worker, maximumPushes: configuration.push.maximumConcurrency,
+                stores: WorkerStores(parts.pool), enclave: parts.enclave, routes: parts.routes,
+                listener: parts.listener, log: log, metrics: metrics)
+        ) { readiness.beginDraining() }
+        var services: [any Service] = [parts.enclave, readiness]
+        if let address = configuration.general.metricsBindAddress {
+            services.append(OperationsListener(address: address, readiness: readiness, log: log, metrics: metrics))
+        }
+        services.append(EnclaveMetricsPull(enclave: parts.enclave, metrics: metrics))
+        services.append(worker)
+        var group = ServiceGroupConfiguration(
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log.libraryLogger("services"))
+        group.maximumGracefulShutdownDuration = configuration.worker.drainTimeout + .seconds(15)
+        var status: Int32 = 0
+        do {
+            log.event("started")
+            try await ServiceGroup(configuration: group).run()
+        } catch {
+            status = report(StartUpFailure(step: .services, reason: "ended"), log)
+        }
+        log.event("stopped", .info, [LogField(.status, Int(status))])
+        parts.redis.shutdown()
+        parts.pool.shutdown()
+        try? await parts.client.shutdown()
+        return status
+    }
+}

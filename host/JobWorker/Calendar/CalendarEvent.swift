@@ -1,0 +1,88 @@
+import Foundation
+
+/// An event of Google's calendar, as far as reminders need it.
+struct CalendarEvent: Sendable, Equatable {
+    let id: String
+    let title: String
+    let status: String?
+    let type: String?
+    /// Nil for an all-day event.
+    let start: Date?
+    let end: Date?
+    /// The user's own answer to the invitation, if there is one.
+    let ownResponse: String?
+
+    /// Whether a reminder of it makes sense; whether it is still ahead is another question.
+    var isRemindable: Bool {
+        start != nil && status != "cancelled" && ownResponse != "declined"
+            && (type == nil || type == "default" || type == "fromGmail")
+    }
+}
+
+/// One page of `calendar.events.list`.
+struct CalendarPage: Decodable {
+    /// Longest event id that is taken, in bytes.
+    static let maximumIDBytes = 1024
+    /// Most events of one page.
+    static let maximumEvents = 50
+
+    let events: [CalendarEvent]
+    let nextPageToken: String?
+
+    /// Nil unless the whole page reads: an event that cannot be read must not look like one that is gone.
+    init?(json: [UInt8]) {
+        guard let page = try? JSONDecoder().decode(CalendarPage.self, from: Data(json)) else { return nil }
+        self = page
+    }
+
+    init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        let items = try fields.decodeIfPresent([Item].self, forKey: .items) ?? []
+        nextPageToken = try fields.decodeIfPresent(String.self, forKey: .nextPageToken)
+        guard items.count <= Self.maximumEvents, items.allSatisfy({ (1...Self.maximumIDBytes).contains($0.id.utf8.count) })
+        else { throw DecodingError.dataCorrupted(.init(codingPath: [], debugDescription: "out of bounds")) }
+        events = try items.map { try $0.event }
+    }
+
+    private enum CodingKeys: String, CodingKey { case items, nextPageToken }
+
+    private struct Item: Decodable {
+        let id: String
+        let status: String?
+        let summary: String?
+        let start: Time?
+        let end: Time?
+        let eventType: String?
+        let attendees: [Attendee]?
+
+        var event: CalendarEvent {
+            get throws {
+                CalendarEvent(
+                    id: id, title: summary ?? "", status: status, type: eventType, start: try start?.moment,
+                    end: try end?.moment, ownResponse: attendees?.first { $0.isSelf == true }?.responseStatus)
+            }
+        }
+    }
+
+    private struct Time: Decodable {
+        let dateTime: String?
+
+        var moment: Date? {
+            get throws {
+                guard let dateTime else { return nil }
+                if let date = try? Date(dateTime, strategy: .iso8601) { return date }
+                return try Date(dateTime, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+            }
+        }
+    }
+
+    private struct Attendee: Decodable {
+        let isSelf: Bool?
+        let responseStatus: String?
+
+        enum CodingKeys: String, CodingKey {
+            case isSelf = "self"
+            case responseStatus
+        }
+    }
+}

@@ -1,0 +1,98 @@
+import EnclaveClient
+import EnclaveProtocol
+import Foundation
+import HostStorage
+
+/// MEETING_REMINDER: looks once more at the meeting and notifies every device.
+struct MeetingReminderJob: JobHandler {
+    /// How long after its start a notification of a meeting may still be delivered, in seconds.
+    static let afterStart = 300.0
+    /// Limits of the two tries of reading the calendar: 5 seconds together.
+    static let recheckLimits: [Duration] = [.seconds(3), .seconds(2)]
+
+    let stores: WorkerStores
+    let enclave: any WorkerEnclave
+    let now: @Sendable () -> Date
+
+    private enum Recheck {
+        case confirmed(MeetingPayload)
+        case changed
+        case unavailable
+    }
+
+    func run(_ job: ClaimedJob) async throws(JobStop) -> JobResult {
+        let inputs = try await JobInputs(for: job.lease, from: stores)
+        guard let sealed = job.sealedPayload else {
+            throw JobStop(.permanent(JobProblem(code: "JOB_PAYLOAD_UNREADABLE")))
+        }
+        let sealer = Sealer(enclave: enclave, user: job.lease.user, context: job.context())
+        let remembered: MeetingPayload = try await sealer.open(sealed, of: job.lease.job)
+        var action = AuditAction(source: "deterministic", attestedMeasurement: enclave.attestedMeasurement)
+        let meeting: MeetingPayload
+        switch try await recheck(remembered, job, inputs.connector) {
+        case .confirmed(let current):
+            meeting = current
+            action.calendarRecheck = "confirmed"
+        case .unavailable:
+            meeting = remembered
+            action.calendarRecheck = "unavailable"
+        case .changed:
+            action.calendarRecheck = "changed"
+            let audit = AuditEvent.jobActionSkipped(
+                job: job.lease.audit, action: action, outcome: "skipped", reason: "event_changed")
+            return .skipped("event_changed", audits: [audit])
+        }
+        return try await notify(job, inputs, meeting, action, sealer)
+    }
+
+    private func notify(
+        _ job: ClaimedJob, _ inputs: JobInputs, _ meeting: MeetingPayload, _ base: AuditAction, _ sealer: Sealer
+    ) async throws(JobStop) -> JobResult {
+        let text = ReminderText(
+            meeting: meeting.title, start: meeting.startDate, now: now(),
+            timeZone: TimeZone(identifier: inputs.preferences.timeZone) ?? .gmt)
+        let payload = PushPayload(title: text.title, body: text.body, dueAt: job.dueAt)
+        let drafts = inputs.devices.map { (id: UUID(), device: $0.id) }
+        let sealed = try await sealer.seal(drafts.map { ($0.id, payload) }, as: .pushPayload)
+        let items = zip(drafts, sealed.contents).map { draft, content in
+            NewPush(id: draft.id, device: draft.device, sealedPayload: content, sealedKeyVersion: sealed.keyVersion)
+        }
+        var action = base
+        action.leadMinutes = text.minutesLeft
+        action.selectedEventID = meeting.eventID
+        let pushes = NewPushes(
+            actionKey: job.idempotencyKey, kind: .meetingReminder,
+            expiresAt: meeting.startDate.addingTimeInterval(Self.afterStart), items: items)
+        return .done(
+            JobEffect(
+                outcome: "notified", pushes: pushes,
+                audits: [.jobActionGenerated(job: job.lease.audit, action: action)]))
+    }
+
+    /// Asks the calendar, twice if need be.
+    private func recheck(
+        _ meeting: MeetingPayload, _ job: ClaimedJob, _ connector: Connector
+    ) async throws(JobStop) -> Recheck {
+        for limit in Self.recheckLimits {
+            do throws(EnclaveCallError) {
+                let listing = try await CalendarReader(enclave: enclave).events(
+                    of: job.lease.user, connector, from: meeting.startDate,
+                    to: meeting.startDate.addingTimeInterval(60), context: job.context(deadline: limit))
+                let current = listing.events.first { $0.id == meeting.eventID && $0.isRemindable }
+                if let current, let found = MeetingPayload(current), found.start == meeting.start {
+                    return .confirmed(found)
+                }
+                return listing.isComplete ? .changed : .unavailable
+            } catch {
+                guard Self.mayBeGoogle(error) else { throw JobStop(error, during: .calendar, with: connector) }
+            }
+        }
+        return .unavailable
+    }
+
+    /// Whether a failure means that the calendar, not the enclave or the connector, cannot be read now.
+    private static func mayBeGoogle(_ error: EnclaveCallError) -> Bool {
+        if error == .timedOut || error == .failed(EnclaveFailure(.timedOut)) { return true }
+        return EnclaveErrorMapping.job(error, during: .calendar).code.hasPrefix("GOOGLE_")
+    }
+}

@@ -1,0 +1,56 @@
+import Foundation
+
+/// The words of a meeting reminder.
+struct ReminderText: Equatable, Sendable {
+    /// Most characters of a meeting's title.
+    static let maximumTitleLength = 80
+    /// Most bytes of it: a character can be long.
+    static let maximumTitleBytes = 640
+
+    let title: String
+    let body: String
+    /// Minutes left, rounded up.
+    let minutesLeft: Int
+
+    init(meeting: String, start: Date, now: Date, timeZone: TimeZone) {
+        minutesLeft = Int((start.timeIntervalSince(now) / 60).rounded(.up))
+        title = minutesLeft <= 1 ? "Meeting starting now" : "Meeting in \(minutesLeft) min"
+        var calendar = Calendar(identifier: .gregorian)
+        calendar.timeZone = timeZone
+        let clock = calendar.dateComponents([.hour, .minute], from: start)
+        let isTomorrow =
+            calendar.date(byAdding: .day, value: 1, to: calendar.startOfDay(for: now))
+            .map { calendar.isDate(start, inSameDayAs: $0) } ?? false
+        let time = "\(Self.padded(clock.hour)):\(Self.padded(clock.minute))"
+        body = "\(Self.title(meeting)) at \(time)" + (isTomorrow ? " tomorrow" : "")
+    }
+
+    private static func padded(_ number: Int?) -> String {
+        let digits = String(number ?? 0)
+        return digits.count < 2 ? "0" + digits : digits
+    }
+
+    /// A meeting's title on one line and cut to its limit; `Untitled meeting` when it is blank.
+    static func title(_ text: String) -> String {
+        let line = text.split { $0.isWhitespace || $0.isNewline || $0.unicodeScalars.allSatisfy(\.isControl) }
+            .joined(separator: " ")
+        return line.isEmpty ? "Untitled meeting" : cut(line, to: maximumTitleLength, bytes: maximumTitleBytes)
+    }
+
+    /// Text cut at a limit ends with `...` inside it and between two characters.
+    static func cut(_ text: String, to length: Int, bytes: Int) -> String {
+        if text.count <= length, text.utf8.count <= bytes { return text }
+        var kept = ""
+        var size = 3
+        for character in text.prefix(max(0, length - 3)) {
+            size += character.utf8.count
+            guard size <= bytes else { break }
+            kept.append(character)
+        }
+        return kept + "..."
+    }
+}
+
+extension Unicode.Scalar {
+    fileprivate var isControl: Bool { properties.generalCategory == .control }
+}

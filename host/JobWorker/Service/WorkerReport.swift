@@ -1,0 +1,239 @@
+import FoundationEssentials
+public import HostRuntime
+import HostStorage
+import Synchronization
+
+/// What the worker tells logs and metrics: closed lists of labels, no ids of people, no content.
+public final class WorkerReport: Sendable {
+    /// How one execution of a job ended.
+    enum JobEnd {
+        case done, expired
+        case retried(String), deferred(String), deadLettered(String)
+        case leaseLost
+        /// Nothing could be recorded; the lease runs out.
+        case abandoned
+    }
+
+    fileprivate struct Tick {
+        var claimed = 0
+        var done = 0
+        var retried = 0
+        var deferred = 0
+        var deadLettered = 0
+        var pushes = 0
+        var pushFailed = 0
+        var suppressed = 0
+        var lagTotal = 0.0
+        var lagMaximum = 0.0
+        var isEmpty: Bool { claimed == 0 && pushes == 0 }
+    }
+
+    private let log: HostLog
+    private let metrics: MetricsRegistry
+    private let tick = Mutex(Tick())
+
+    public init(log: HostLog, metrics: MetricsRegistry) {
+        self.log = log
+        self.metrics = metrics
+    }
+
+    // MARK: - Jobs
+
+    func jobStarted(_ job: ClaimedJob) {
+        let type = job.lease.type.rawValue
+        metrics.observe(.jobLagSeconds, [.type: type], job.lag)
+        metrics.adjust(.jobsRunning, [.type: type], by: 1)
+        tick.withLock { tick in
+            tick.claimed += 1
+            tick.lagTotal += job.lag.inSeconds
+            tick.lagMaximum = max(tick.lagMaximum, job.lag.inSeconds)
+        }
+    }
+
+    func jobEnded(_ job: ClaimedJob, _ end: JobEnd, took duration: Duration) {
+        let type = job.lease.type.rawValue
+        metrics.adjust(.jobsRunning, [.type: type], by: -1)
+        metrics.observe(.jobSeconds, [.type: type], duration)
+        let (result, code) = end.words
+        if let result { metrics.increment(.jobsFinished, [.type: type, .result: result]) }
+        if case .leaseLost = end { metrics.increment(.leaseLost, [.queue: "jobs"]) }
+        tick.withLock { $0.count(end) }
+        var fields = [
+            LogField(.jobType, type), LogField(.jobID, job.lease.job.uuidString.lowercased()),
+            LogField(.outcome, result ?? "lease_lost"), LogField(.latency, duration),
+        ]
+        if let code { fields.append(LogField(.code, code)) }
+        let trace = job.traceparent.flatMap(TraceContext.init(traceparent:))
+        log.with(requestID: RequestID(job.lease.callID), trace: trace).event("job_finished", end.level, fields)
+    }
+
+    func recordingFailed(_ job: ClaimedJob, _ error: StorageError, attempt: Int) {
+        log.event(
+            "job_recording_failed", .warn,
+            [LogField(.jobType, job.lease.type.rawValue), LogField(.reason, error.word), LogField(.attempt, attempt)])
+    }
+
+    func reaped(_ result: JobReapResult) {
+        guard result.returned + result.deadLettered > 0 else { return }
+        log.event(
+            "leases_expired", .warn,
+            [LogField(.retried, result.returned), LogField(.deadLettered, result.deadLettered)])
+    }
+
+    func stepped(_ step: ScheduleStep) {
+        guard step.stepped > 0 else { return }
+        metrics.observe(.scheduleDriftSeconds, [.type: ScheduleKind.calendarScan.rawValue], step.longestDrift)
+    }
+
+    func storageFailed(_ queue: String, _ error: StorageError) {
+        log.event("storage_failed", .warn, [LogField(.queue, queue), LogField(.reason, error.word)])
+    }
+
+    // MARK: - Notifications
+
+    /// - Parameter outcome: nil when the lease was lost or nothing could be recorded.
+    func pushEnded(_ push: ClaimedPush, _ outcome: PushOutcome?, took duration: Duration, reminderDelay: Double?) {
+        guard let outcome else {
+            metrics.increment(.leaseLost, [.queue: "outbox"])
+            return
+        }
+        let labels: MetricsRegistry.Labels = [.kind: push.kind.rawValue, .outcome: outcome.word]
+        metrics.increment(.pushes, labels)
+        metrics.observe(.pushSeconds, labels, duration)
+        if push.kind == .meetingReminder, outcome.isSent, let reminderDelay {
+            metrics.observe(.reminderDelaySeconds, labels, seconds: max(0, reminderDelay))
+        }
+        if case .suppressed = outcome { metrics.increment(.pushSuppressed, [.reason: "quiet_hours"]) }
+        if case .failed(_, let reason?, _) = outcome { metrics.increment(.devicesDisabled, [.reason: reason]) }
+        tick.withLock { $0.count(outcome) }
+        var fields = [
+            LogField(.kind, push.kind.rawValue), LogField(.outcome, outcome.word), LogField(.attempt, push.attempt),
+            LogField(.notificationID, push.lease.id.uuidString.lowercased()), LogField(.latency, duration),
+        ]
+        if let code = outcome.code { fields.append(LogField(.code, code)) }
+        log.with(requestID: push.requestID.flatMap(RequestID.init), trace: nil)
+            .event("push_finished", outcome.code == nil ? .info : .warn, fields)
+    }
+
+    func pushesReaped(_ count: Int) {
+        guard count > 0 else { return }
+        log.event("push_leases_expired", .warn, [LogField(.count, count)])
+    }
+
+    func pushesExpired(_ count: Int) {
+        guard count > 0 else { return }
+        metrics.increment(.pushes, [.kind: "any", .outcome: "expired"], by: Double(count))
+        log.event("pushes_expired", .warn, [LogField(.count, count)])
+    }
+
+    // MARK: - Life
+
+    func draining() { log.event("worker_draining") }
+
+    /// What happened since the last tick.
+    func logTick() {
+        let tick = tick.withLock { tick in
+            defer { tick = Tick() }
+            return tick
+        }
+        guard !tick.isEmpty else { return }
+        let average = tick.claimed == 0 ? 0 : tick.lagTotal / Double(tick.claimed)
+        log.event(
+            "worker_tick", .info,
+            [
+                LogField(.claimed, tick.claimed), LogField(.done, tick.done), LogField(.retried, tick.retried),
+                LogField(.deferred, tick.deferred), LogField(.deadLettered, tick.deadLettered),
+                LogField(.pushes, tick.pushes), LogField(.pushFailed, tick.pushFailed),
+                LogField(.suppressed, tick.suppressed), LogField(.lagAverage, Int(average * 1000)),
+                LogField(.lagMaximum, Int(tick.lagMaximum * 1000)),
+            ])
+    }
+}
+
+extension WorkerReport.Tick {
+    fileprivate mutating func count(_ end: WorkerReport.JobEnd) {
+        switch end {
+        case .done, .expired: done += 1
+        case .retried: retried += 1
+        case .deferred: deferred += 1
+        case .deadLettered: deadLettered += 1
+        case .leaseLost, .abandoned: break
+        }
+    }
+
+    fileprivate mutating func count(_ outcome: PushOutcome) {
+        pushes += 1
+        switch outcome {
+        case .failed: pushFailed += 1
+        case .suppressed: suppressed += 1
+        case .delivered, .simulated, .again, .held: break
+        }
+    }
+}
+
+extension WorkerReport.JobEnd {
+    /// The label of the result, nil when the job did not end here, and the code of its failure.
+    fileprivate var words: (result: String?, code: String?) {
+        switch self {
+        case .done: ("done", nil)
+        case .expired: ("expired", nil)
+        case .retried(let code): ("retried", code)
+        case .deferred(let code): ("deferred", code)
+        case .deadLettered(let code): ("dead_letter", code)
+        case .leaseLost, .abandoned: (nil, nil)
+        }
+    }
+
+    fileprivate var level: HostLogLevel {
+        switch self {
+        case .done, .expired: .info
+        case .retried, .deferred, .leaseLost, .abandoned: .warn
+        case .deadLettered: .error
+        }
+    }
+}
+
+extension PushOutcome {
+    /// A word for logs and metrics.
+    fileprivate var word: String {
+        switch self {
+        case .delivered: "delivered"
+        case .simulated: "simulated"
+        case .suppressed: "suppressed"
+        case .failed: "failed"
+        case .again: "retried"
+        case .held: "held"
+        }
+    }
+
+    fileprivate var code: String? {
+        switch self {
+        case .failed(let code, _, _), .again(let code, _): code
+        case .delivered, .simulated, .suppressed, .held: nil
+        }
+    }
+
+    /// Handed to the provider, or to the log in its place.
+    fileprivate var isSent: Bool {
+        switch self {
+        case .delivered, .simulated: true
+        case .suppressed, .failed, .again, .held: false
+        }
+    }
+}
+
+extension StorageError {
+    /// A word for logs.
+    var word: String {
+        switch self {
+        case .unavailable: "unavailable"
+        case .timeout: "timeout"
+        case .cancelled: "cancelled"
+        case .unique: "unique"
+        case .conflict: "conflict"
+        case .userDeleted: "user_deleted"
+        case .schemaOutdated: "schema_outdated"
+        case .unexpected(let state): "sqlstate_\(state)"
+        }
+    }
+}
