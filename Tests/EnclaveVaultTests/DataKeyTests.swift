@@ -1,6 +1,7 @@
 import Dispatch
 import EnclaveProtocol
 import FoundationEssentials
+import Glibc
 import Sodium
 import Synchronization
 import Testing
@@ -22,14 +23,31 @@ import Testing
 
     @Test func manyThreadsAtOnceMakeOneKey() throws {
         let bench = Bench()
-        let sealed = Mutex<[[UInt8]]>([])
-        DispatchQueue.concurrentPerform(iterations: 32) { index in
-            let value = try? bench.vault.sealData(
-                purpose: .jobPayload, user: bench.user, recordID: "job", recordVersion: 0,
-                plaintext: [UInt8(index)], port: bench.host)
-            sealed.withLock { $0.append(value ?? []) }
+        let threads = 8
+        let started = Atomic<Int>(0)
+        // The key comes only when all have asked for it; a moment more lets the others reach the gate.
+        bench.kms.calls.withLock {
+            $0.onGenerate = {
+                let deadline = ContinuousClock.now + .seconds(10)
+                while started.load(ordering: .acquiring) < threads, ContinuousClock.now < deadline { sched_yield() }
+                usleep(20_000)
+            }
         }
+        let sealed = Mutex<[[UInt8]]>([])
+        let group = DispatchGroup()
+        for index in 0..<threads {
+            DispatchQueue(label: "caller \(index)").async(group: group) {
+                started.add(1, ordering: .releasing)
+                let value = try? bench.vault.sealData(
+                    purpose: .jobPayload, user: bench.user, recordID: "job", recordVersion: 0,
+                    plaintext: [UInt8(index)], port: bench.host)
+                sealed.withLock { $0.append(value ?? []) }
+            }
+        }
+        #expect(group.wait(timeout: .now() + 30) == .success)
+        #expect(started.load(ordering: .relaxed) == threads)
         #expect(bench.kms.calls.withLock { $0.generated } == 1)
+        #expect(bench.kms.calls.withLock { $0.unwrapped } == 0)
         #expect(bench.host.state.withLock { $0.keyPuts } == 1)
         let next = TokenVault(policy: policy(), kms: bench.kms)
         let opened = try sealed.withLock { $0 }.flatMap {
@@ -37,8 +55,31 @@ import Testing
                 purpose: .jobPayload, user: bench.user, recordID: "job", recordVersion: 0, sealed: $0,
                 port: bench.host)
         }
-        #expect(opened.sorted() == Array(0..<32))
+        #expect(opened.sorted() == Array(0..<UInt8(threads)))
         #expect(bench.kms.calls.withLock { $0.unwrapped } == 1)
+    }
+
+    @Test func whoWaitsForALoadThatFailsFailsWithIt() throws {
+        let bench = Bench()
+        bench.kms.calls.withLock {
+            $0.failing = true
+            $0.onGenerate = { usleep(20_000) }
+        }
+        let errors = Mutex<[VaultError]>([])
+        let group = DispatchGroup()
+        for index in 0..<32 {
+            DispatchQueue(label: "caller \(index)").async(group: group) {
+                do throws(VaultError) {
+                    try bench.vault.warmUp(port: bench.host)
+                } catch {
+                    errors.withLock { $0.append(error) }
+                }
+            }
+        }
+        #expect(group.wait(timeout: .now() + 30) == .success)
+        #expect(errors.withLock { $0 } == [VaultError](repeating: .keyStoreFailed, count: 32))
+        // A queue that tried one after the other would have asked 32 times.
+        #expect(bench.kms.calls.withLock { $0.generated } < 16)
     }
 
     @Test func theLoserOfARaceUsesTheWinnersKey() throws {
