@@ -167,8 +167,8 @@ if !enclaveOnly {
         .executableTarget(
             name: "worker",
             dependencies: [
-                "APIServer", "JobWorker", "Push", "HostRuntime", "HostStorage", "EnclaveClient", asyncHTTPClient, logging,
-                lifecycle,
+                "APIServer", "JobWorker", "Push", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol",
+                asyncHTTPClient, logging, lifecycle, unixSignals,
             ],
             path: "host/Executables/worker", swiftSettings: base),
         .executableTarget(
@@ -205,18 +205,19 @@ if !enclaveOnly {
         test("AttestationReplay", ["AttestationVerifier", "EnclaveProtocol", "Sodium"]),
         test("EnclaveClient", ["EnclaveClient", "AttestationVerifier", "EnclaveProtocol", "AttestedSession", "Sodium", "HostRuntime"]),
         test("HostStorage", ["HostStorage", "HostRuntime", "LocalStack", logging]),
-        test("Push", ["Push", "HostRuntime", "SimulatorKit", logging]),
+        test("Push", ["Push", "HostRuntime", "SimulatorKit", asyncHTTPClient, logging]),
         test(
             "APIServer",
             [
                 "APIServer", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", hummingbird, httpTypes, nioCore,
-                nioPosix, nioHTTP1, crypto, cryptoExtras, logging, lifecycle,
+                nioPosix, nioHTTP1, .product(name: "NIOEmbedded", package: "swift-nio"), crypto, cryptoExtras, logging,
+                lifecycle,
             ]),
         test(
             "JobWorker",
             [
-                "JobWorker", "Push", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "LocalStack", logging,
-                lifecycle,
+                "JobWorker", "Push", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "Sodium", "LocalStack",
+                logging, lifecycle,
             ]),
         test(
             "HostileHost",

@@ -1,10 +1,12 @@
 import APIServer
 import AsyncHTTPClient
+import Glibc
 import HostRuntime
 import HostStorage
 import JobWorker
 import Push
 import ServiceLifecycle
+import UnixSignals
 
 /// The whole life of `worker`.
 enum WorkerProgram {
@@ -64,7 +66,14 @@ enum WorkerProgram {
         var status: Int32 = 0
         do {
             log.event("started")
-            try await ServiceGroup(configuration: group).run()
+            let services = ServiceGroup(configuration: group)
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { await exitAtSecondSignal() }
+                tasks.addTask { try await services.run() }
+                // The first task ends only when it is cancelled.
+                defer { tasks.cancelAll() }
+                try await tasks.next()
+            }
         } catch {
             status = report(StartUpFailure(step: .services, reason: "ended"), log)
         }
@@ -73,5 +82,14 @@ enum WorkerProgram {
         parts.pool.shutdown()
         try? await parts.client.shutdown()
         return status
+    }
+
+    /// Whoever asks twice does not want to wait for the drain.
+    private static func exitAtSecondSignal() async {
+        var count = 0
+        for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
+            count += 1
+            if count > 1 { exit(1) }
+        }
     }
 }

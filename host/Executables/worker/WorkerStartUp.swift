@@ -1,6 +1,7 @@
 import APIServer
 import AsyncHTTPClient
 import EnclaveClient
+import EnclaveProtocol
 import HostRuntime
 import HostStorage
 import Push

@@ -39,7 +39,8 @@ struct CalendarPage: Decodable {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
         let items = try fields.decodeIfPresent([Item].self, forKey: .items) ?? []
         nextPageToken = try fields.decodeIfPresent(String.self, forKey: .nextPageToken)
-        guard items.count <= Self.maximumEvents, items.allSatisfy({ (1...Self.maximumIDBytes).contains($0.id.utf8.count) })
+        guard items.count <= Self.maximumEvents,
+            items.allSatisfy({ (1...Self.maximumIDBytes).contains($0.id.utf8.count) })
         else { throw DecodingError.dataCorrupted(.init(codingPath: [], debugDescription: "out of bounds")) }
         events = try items.map { try $0.event }
     }

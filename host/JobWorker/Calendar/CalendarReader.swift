@@ -49,7 +49,9 @@ struct CalendarReader: Sendable {
                     status >= 500 ? .providerUnavailable : .providerFailed, providerStatus: status,
                     retryAfterSeconds: answer.retryAfterSeconds))
         }
-        guard let page = CalendarPage(json: answer.body) else { throw .failed(EnclaveFailure(.providerResponseInvalid)) }
+        guard let page = CalendarPage(json: answer.body) else {
+            throw .failed(EnclaveFailure(.providerResponseInvalid))
+        }
         return page
     }
 

@@ -48,12 +48,15 @@ final class JobEngine: Sendable {
         var lastReap: ContinuousClock.Instant?
         await withDiscardingTaskGroup { group in
             while !drain.begun.hasHappened, !Task.isCancelled {
-                var wait: Duration
+                let wait: Duration
                 do throws(StorageError) {
                     try await step(&lastReap)
                     let claimed = try await claim()
                     for job in claimed { start(job, in: &group) }
-                    if !claimed.isEmpty { blocked.reset() }
+                    if !claimed.isEmpty {
+                        blocked.reset()
+                        continue
+                    }
                     let due = try await timeUntilNextDue()
                     wait = due > .zero ? due : blocked.next()
                 } catch {

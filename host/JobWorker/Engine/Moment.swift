@@ -61,12 +61,9 @@ final class WakeUp: Sendable {
 
     func signal() {
         let waiter = state.withLock { state in
-            guard let waiter = state.waiter else {
-                state.isSignalled = true
-                return CheckedContinuation<Void, Never>?.none
-            }
-            state.waiter = nil
-            return waiter
+            state.isSignalled = true
+            defer { state.waiter = nil }
+            return state.waiter
         }
         waiter?.resume()
     }
@@ -104,6 +101,7 @@ final class WakeUp: Sendable {
                 return state.waiter
             }?.resume()
         }
+        // A signal that met a sleep already at its end is kept for the next one.
         guard !Task.isCancelled else { return false }
         state.withLock { $0.isSignalled = false }
         return true

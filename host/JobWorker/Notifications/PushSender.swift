@@ -39,7 +39,7 @@ final class PushSender: Sendable {
         var lastReap: ContinuousClock.Instant?
         await withDiscardingTaskGroup { group in
             while !drain.begun.hasHappened, !Task.isCancelled {
-                var wait: Duration
+                let wait: Duration
                 do throws(StorageError) {
                     if lastReap.map({ $0.duration(to: .now) >= Self.longestWait }) ?? true {
                         report.pushesReaped(try await stores.outbox.reap())
@@ -48,7 +48,10 @@ final class PushSender: Sendable {
                     }
                     let claimed = try await claim()
                     for push in claimed { start(push, in: &group) }
-                    if !claimed.isEmpty { blocked.reset() }
+                    if !claimed.isEmpty {
+                        blocked.reset()
+                        continue
+                    }
                     let due = try await stores.outbox.timeUntilNextDue() ?? Self.longestWait
                     wait = due > .zero ? min(due, Self.longestWait) : blocked.next()
                 } catch {

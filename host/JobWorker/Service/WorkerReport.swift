@@ -14,7 +14,7 @@ public final class WorkerReport: Sendable {
         case abandoned
     }
 
-    fileprivate struct Tick {
+    struct Tick {
         var claimed = 0
         var done = 0
         var retried = 0
@@ -91,7 +91,7 @@ public final class WorkerReport: Sendable {
 
     // MARK: - Notifications
 
-    /// - Parameter outcome: nil when the lease was lost or nothing could be recorded.
+    /// A sending ended; `outcome` is nil when the lease was lost or nothing could be recorded.
     func pushEnded(_ push: ClaimedPush, _ outcome: PushOutcome?, took duration: Duration, reminderDelay: Double?) {
         guard let outcome else {
             metrics.increment(.leaseLost, [.queue: "outbox"])
@@ -147,93 +147,5 @@ public final class WorkerReport: Sendable {
                 LogField(.suppressed, tick.suppressed), LogField(.lagAverage, Int(average * 1000)),
                 LogField(.lagMaximum, Int(tick.lagMaximum * 1000)),
             ])
-    }
-}
-
-extension WorkerReport.Tick {
-    fileprivate mutating func count(_ end: WorkerReport.JobEnd) {
-        switch end {
-        case .done, .expired: done += 1
-        case .retried: retried += 1
-        case .deferred: deferred += 1
-        case .deadLettered: deadLettered += 1
-        case .leaseLost, .abandoned: break
-        }
-    }
-
-    fileprivate mutating func count(_ outcome: PushOutcome) {
-        pushes += 1
-        switch outcome {
-        case .failed: pushFailed += 1
-        case .suppressed: suppressed += 1
-        case .delivered, .simulated, .again, .held: break
-        }
-    }
-}
-
-extension WorkerReport.JobEnd {
-    /// The label of the result, nil when the job did not end here, and the code of its failure.
-    fileprivate var words: (result: String?, code: String?) {
-        switch self {
-        case .done: ("done", nil)
-        case .expired: ("expired", nil)
-        case .retried(let code): ("retried", code)
-        case .deferred(let code): ("deferred", code)
-        case .deadLettered(let code): ("dead_letter", code)
-        case .leaseLost, .abandoned: (nil, nil)
-        }
-    }
-
-    fileprivate var level: HostLogLevel {
-        switch self {
-        case .done, .expired: .info
-        case .retried, .deferred, .leaseLost, .abandoned: .warn
-        case .deadLettered: .error
-        }
-    }
-}
-
-extension PushOutcome {
-    /// A word for logs and metrics.
-    fileprivate var word: String {
-        switch self {
-        case .delivered: "delivered"
-        case .simulated: "simulated"
-        case .suppressed: "suppressed"
-        case .failed: "failed"
-        case .again: "retried"
-        case .held: "held"
-        }
-    }
-
-    fileprivate var code: String? {
-        switch self {
-        case .failed(let code, _, _), .again(let code, _): code
-        case .delivered, .simulated, .suppressed, .held: nil
-        }
-    }
-
-    /// Handed to the provider, or to the log in its place.
-    fileprivate var isSent: Bool {
-        switch self {
-        case .delivered, .simulated: true
-        case .suppressed, .failed, .again, .held: false
-        }
-    }
-}
-
-extension StorageError {
-    /// A word for logs.
-    var word: String {
-        switch self {
-        case .unavailable: "unavailable"
-        case .timeout: "timeout"
-        case .cancelled: "cancelled"
-        case .unique: "unique"
-        case .conflict: "conflict"
-        case .userDeleted: "user_deleted"
-        case .schemaOutdated: "schema_outdated"
-        case .unexpected(let state): "sqlstate_\(state)"
-        }
     }
 }
