@@ -69,7 +69,8 @@ private final class Peer {
             }
             let piece = output.fileHandleForReading.availableData
             guard !piece.isEmpty else {
-                throw PeerEnded(reason: String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self))
+                throw PeerEnded(
+                    reason: String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self))
             }
             buffered += piece
         }

@@ -147,9 +147,11 @@ internal import Sodium
 
     private func answer(_ challenge: Challenge, _ frame: [UInt8], _ connection: PendingConnection) {
         let isForSession = challenge.purpose == Challenge.sessionPurpose
-        guard case .hello = connection.phase else { return refuse(.challengeRefused, connection, closing: true) }
+        if isForSession, case .challenged = connection.phase {
+            return refuse(.challengeRefused, connection, closing: true)
+        }
         guard budget.take(isForSession: isForSession, now: .now) else {
-            return refuse(.overloaded, connection, closing: true)
+            return refuse(.overloaded, connection, closing: false)
         }
         do throws(EnclaveFailure) {
             let payload = HelloAnswer.challenge(try listener.plain.answer(challenge)).encoded()
@@ -159,7 +161,7 @@ internal import Sodium
             }
             connection.send(payload)
         } catch {
-            refuse(error.code, connection, closing: true)
+            refuse(error.code, connection, closing: false)
         }
     }
 

@@ -7,7 +7,7 @@ public import Sodium
 /// Blocking, with a deadline on everything; for one thread at a time. An enclave gives such a connection 5 seconds.
 public final class PlainConnection {
     /// Largest answer before a session: evidence or document with an NSM document.
-    private static let maximumAnswerBytes = 64 * 1024
+    private static let maximumAnswerBytes = 64 * 1024 - 1
 
     private var socket: Int32
     private var received: [UInt8] = []
@@ -50,10 +50,8 @@ public final class PlainConnection {
 
     /// Opens the session that the answered challenge of purpose `session` allows; this connection is used up by it.
     ///
-    /// - Parameters:
-    ///   - hostKey: this host's identity; the enclave must know it.
-    ///   - enclaveKey: `sessionKey` of evidence that the caller has **verified**.
-    ///   - maximumAge: seconds; the session ends with the lesser of this and the enclave's terms.
+    /// `enclaveKey` is `sessionKey` of evidence that the caller has **verified**; `hostKey` is this host's identity, which
+    /// the enclave must know; the session ends after `maximumAge` seconds or the enclave's terms, whichever is less.
     public func openSession(
         hostKey: borrowing X25519.PrivateKey, enclaveKey: [UInt8], handler: any CallHandler, maximumAge: Int,
         deadline: MonotonicInstant

@@ -107,7 +107,7 @@ extension Session {
         let due = state.withLock { $0.multiplexer.expire(now) }
         for waiter in due.timedOut { waiter(.failure(.timedOut)) }
         for cancellation in due.overdue { cancellation.cancel() }
-        if !due.timedOut.isEmpty { flush() }
+        if !due.timedOut.isEmpty || !due.overdue.isEmpty { flush() }
         return try state.withLock { state throws(SessionEnd) in
             if let ending = state.ending { throw ending }
             var wakesAt = state.multiplexer.nextDeadline

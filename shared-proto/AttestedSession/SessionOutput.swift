@@ -19,13 +19,15 @@ extension Session {
             }
             switch unsafe Descriptor.send(socket, output.unsent) {
             case .bytes(let count): sentBytes = count
-            case .wouldBlock: return stopSending { state in
-                state.isBlocked = true
-                if state.blockedSince == .distantFuture { state.blockedSince = .now }
-            }
-            case .ended: return stopSending { state in
-                if state.ending == nil { state.ending = .connectionFailed }
-            }
+            case .wouldBlock:
+                return stopSending { state in
+                    state.isBlocked = true
+                    if state.blockedSince == .distantFuture { state.blockedSince = .now }
+                }
+            case .ended:
+                return stopSending { state in
+                    if state.ending == nil { state.ending = .connectionFailed }
+                }
             }
         }
     }

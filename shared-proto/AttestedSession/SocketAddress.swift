@@ -56,7 +56,8 @@ extension Sockets {
         var found: [SocketAddress] = []
         var next = unsafe list
         while let entry = unsafe next, found.count < 8 {
-            let bytes = unsafe UnsafeRawBufferPointer(start: entry.pointee.ai_addr, count: Int(entry.pointee.ai_addrlen))
+            let bytes = unsafe UnsafeRawBufferPointer(
+                start: entry.pointee.ai_addr, count: Int(entry.pointee.ai_addrlen))
             unsafe found.append(SocketAddress(family: entry.pointee.ai_family, bytes: Array(bytes)))
             unsafe next = entry.pointee.ai_next
         }

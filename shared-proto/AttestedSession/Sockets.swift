@@ -31,7 +31,8 @@ enum Sockets {
         if case .unix(let path) = endpoint { removeStaleSocket(path, endpoint) }
         let descriptor = try open(address)
         if case .tcp = endpoint { setOption(descriptor, SOL_SOCKET, SO_REUSEADDR, 1) }
-        guard unsafe address.use({ unsafe bind(descriptor, $0, $1) }) == 0, Glibc.listen(descriptor, backlog) == 0 else {
+        guard unsafe address.use({ unsafe bind(descriptor, $0, $1) }) == 0, Glibc.listen(descriptor, backlog) == 0
+        else {
             close(descriptor)
             throw .addressUnusable
         }

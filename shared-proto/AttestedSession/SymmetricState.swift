@@ -25,7 +25,8 @@ struct SymmetricState: ~Copyable {
 
     /// Starts with a protocol name of exactly 32 bytes, which then needs no hashing.
     init(protocolName: StaticString) {
-        let name = unsafe Array(UnsafeBufferPointer(start: protocolName.utf8Start, count: protocolName.utf8CodeUnitCount))
+        let name = unsafe Array(
+            UnsafeBufferPointer(start: protocolName.utf8Start, count: protocolName.utf8CodeUnitCount))
         precondition(name.count == SymmetricState.hashBytes)
         hash = name
         unsafe secrets = SecretBytes(count: 2 * SymmetricState.hashBytes) { memory in
@@ -44,7 +45,8 @@ struct SymmetricState: ~Copyable {
     mutating func mixKey(_ input: UnsafeRawBufferPointer) {
         unsafe derive(input) { first, second, secrets in
             unsafe secrets.copyMemory(from: first)
-            unsafe UnsafeMutableRawBufferPointer(rebasing: secrets[SymmetricState.hashBytes...]).copyMemory(from: second)
+            unsafe UnsafeMutableRawBufferPointer(rebasing: secrets[SymmetricState.hashBytes...]).copyMemory(
+                from: second)
         }
         hasKey = true
         nonce = 0

@@ -63,7 +63,8 @@ final class Load: Sendable {
     }
 
     private func call(_ now: MonotonicInstant) -> OutgoingCall {
-        OutgoingCall(method: .googleGet, body: body, deadline: now.advanced(bySeconds: 20), requestID: "0a1b2c3d4e5f6071")
+        OutgoingCall(
+            method: .googleGet, body: body, deadline: now.advanced(bySeconds: 20), requestID: "0a1b2c3d4e5f6071")
     }
 
     /// Notes one call; false when the time is over.
