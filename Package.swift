@@ -192,10 +192,10 @@ if !enclaveOnly {
         .target(
             name: "LocalStack",
             dependencies: [
-                "HostRuntime", "SimulatorKit", "CByteScan", asyncHTTPClient, nioCore, nioPosix, nioSSL, nioHTTP1,
+                "HostRuntime", "SimulatorKit", "CLocalStack", asyncHTTPClient, nioCore, nioPosix, nioSSL, nioHTTP1,
             ],
             path: "Tests/LocalStack/LocalStack", swiftSettings: base),
-        .target(name: "CByteScan", path: "Tests/LocalStack/CByteScan"),
+        .target(name: "CLocalStack", path: "Tests/LocalStack/CLocalStack"),
         .executableTarget(
             name: "alfred-local", dependencies: ["LocalStack", argumentParser],
             path: "Tests/LocalStack/alfred-local", swiftSettings: base),

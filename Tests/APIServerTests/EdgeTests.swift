@@ -1,58 +1,8 @@
 import Foundation
 import HostRuntime
-import NIOHTTP1
 import Testing
 
 @testable import APIServer
-
-@Suite struct EdgeStateTests {
-    @Test func aRequestAndItsAnswerComeBackToIdle() {
-        var state = EdgeState()
-        let begins = state.bytesArrived()
-        #expect(begins)
-        let again = state.bytesArrived()
-        #expect(!again)
-        state.headForwarded()
-        _ = state.bodyArrived(10)
-        state.requestEnded()
-        #expect(state.phase == .answering)
-        #expect(state.writing(ends: false) == .pass)
-        #expect(state.writing(ends: true) == .pass)
-        #expect(state.isQuiet)
-    }
-
-    @Test func aRejectionWaitsForEarlierAnswers() {
-        var state = EdgeState()
-        _ = state.bytesArrived()
-        state.headForwarded()
-        state.requestEnded()
-        _ = state.bytesArrived()
-        #expect(state.reject(.invalidRequest) == .later)
-        #expect(state.writing(ends: false) == .pass)
-        #expect(state.writing(ends: true) == .passThenReject(.invalidRequest))
-        #expect(state.writing(ends: false) == .drop)
-    }
-
-    @Test func aBodyBeyondTheLimitIsRejectedInPlaceOfItsAnswer() {
-        var state = EdgeState()
-        _ = state.bytesArrived()
-        state.headForwarded()
-        let fits = state.bodyArrived(EdgeLimits.maximumBodyBytes)
-        let isTooMuch = !state.bodyArrived(1)
-        #expect(fits && isTooMuch)
-        #expect(state.reject(.payloadTooLarge) == .write(.payloadTooLarge))
-        #expect(state.writing(ends: true) == .drop)
-        #expect(state.reject(.invalidRequest) == .none)
-    }
-
-    @Test func anAnswerThatHasBegunCannotBeReplaced() {
-        var state = EdgeState()
-        _ = state.bytesArrived()
-        state.headForwarded()
-        _ = state.writing(ends: false)
-        #expect(state.reject(.requestReadTimeout) == .closeNow)
-    }
-}
 
 @Suite struct EdgeSocketTests {
     private static let routes: [Route] = [
@@ -143,13 +93,6 @@ import Testing
         #expect(answer.hasSuffix(#"{"text":"x"}"#))
     }
 
-    @Test func endsAHeadThatNeverEnds() async throws {
-        let started = ContinuousClock.now
-        let answer = try await exchange("GET /hello HTTP/1.1\r\nHost:")
-        #expect(answer.hasPrefix("HTTP/1.1 408 "))
-        #expect(ContinuousClock.now - started >= .seconds(9))
-    }
-
     @Test func cutsOffASlowHandler() async throws {
         let answer = try await withRoutes(Self.routes, timeout: .milliseconds(200)) { port in
             try await RawClient.exchange(port, "GET /slow HTTP/1.1\r\n\(Self.host)Connection: close\r\n\r\n")
@@ -176,6 +119,14 @@ import Testing
         #expect(wrong.lowercased().contains("allow: get"))
         let unknown = try await exchange("GET /nowhere HTTP/1.1\r\n\(Self.host)Connection: close\r\n\r\n")
         #expect(unknown.hasPrefix("HTTP/1.1 404 "))
+    }
+
+    @Test func answersHeadWithoutABodyAndConnectAsUnknown() async throws {
+        let head = try await exchange("HEAD /hello HTTP/1.1\r\n\(Self.host)Connection: close\r\n\r\n")
+        #expect(head.hasPrefix("HTTP/1.1 405 "))
+        #expect(head.hasSuffix("\r\n\r\n"))
+        let connect = try await exchange("CONNECT a:1 HTTP/1.1\r\n\(Self.host)Connection: close\r\n\r\n")
+        #expect(connect.hasPrefix("HTTP/1.1 404 "))
     }
 
     @Test func logsTheTemplateAndNeverTheQuery() async throws {

@@ -284,8 +284,9 @@ import Testing
 }
 
 @Suite struct AttestationRelayTests {
-    private func challenge(_ changes: [String: String] = [:]) -> String {
-        let now = Int(Date().timeIntervalSince1970)
+    private func challenge(
+        _ changes: [String: String] = [:], now: Int = Int(Date().timeIntervalSince1970)
+    ) -> String {
         var members = [
             "challenge_nonce": "\"\(String(repeating: "ab", count: 32))\"", "issued_at": "\(now)",
             "expires_at": "\(now + 60)", "operation_purpose": "\"audit.check\"", "request_id": "\"r-1\"",
@@ -315,10 +316,11 @@ import Testing
                 ["challenge_nonce": "\"AB\""], ["challenge_nonce": "\"\(String(repeating: "AB", count: 32))\""],
                 ["operation_purpose": "\"session\""], ["operation_purpose": "\"startup_probe\""],
                 ["operation_purpose": "\"Bad\""], ["expires_at": "\(now)"], ["expires_at": "\(now + 301)"],
-                ["issued_at": "\(now + 100)", "expires_at": "\(now + 120)"], ["request_id": "\" r\""],
+                ["issued_at": "\(now + 300)", "expires_at": "\(now + 320)"], ["request_id": "\" r\""],
             ]
             for changes in bad {
-                let answer = try await server.send("POST", "/v1/attestation/challenge", json: challenge(changes))
+                let answer = try await server.send(
+                    "POST", "/v1/attestation/challenge", json: challenge(changes, now: now))
                 #expect(answer.status == 400 && answer.code == "attestation_challenge_failed", "\(changes)")
             }
             #expect(server.enclave.challenges.isEmpty)

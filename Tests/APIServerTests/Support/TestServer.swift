@@ -63,6 +63,8 @@ struct TestServer: Sendable {
         }
     }
 
+    /// Making a key takes long, so all servers share one.
+    private static let signingKey = Task { try TestKey(id: "test-key") }
     static let issuer = "https://clerk.alfred.test/"
     static let redirectURI = "https://api.alfred.test/oauth/google/callback"
 
@@ -81,7 +83,7 @@ struct TestServer: Sendable {
 
     static func run(_ body: @escaping @Sendable (TestServer) async throws -> Void) async throws {
         let stores = try await TestStores.shared.value
-        let (key, lines, enclave) = (try TestKey(id: "test-key"), LineBuffer(), FakeEnclave(stores.pool))
+        let (key, lines, enclave) = (try await signingKey.value, LineBuffer(), FakeEnclave(stores.pool))
         let configuration = try configuration()
         let metrics = MetricsRegistry()
         let accounts = AccountGate(UserRepository(stores.pool))

@@ -171,9 +171,9 @@ final class EdgeHandler: ChannelDuplexHandler {
 
     private func expect(within seconds: Int64) {
         guard let context else { return }
-        let newDeadline = NIODeadline.now() + .seconds(seconds)
+        let newDeadline = context.eventLoop.now + .seconds(seconds)
         deadline = newDeadline
-        if let timer, timerFires <= newDeadline { _ = timer } else { schedule(newDeadline, context) }
+        if timer == nil || timerFires > newDeadline { schedule(newDeadline, context) }
     }
 
     private var timerFires = NIODeadline.distantFuture
@@ -187,7 +187,7 @@ final class EdgeHandler: ChannelDuplexHandler {
     private func timerFired() {
         timer = nil
         guard let context, let deadline else { return }
-        guard NIODeadline.now() >= deadline else { return schedule(deadline, context) }
+        guard context.eventLoop.now >= deadline else { return schedule(deadline, context) }
         switch state.phase {
         case .head, .body: reject(.requestReadTimeout)
         case .idle, .rejected: context.close(promise: nil)

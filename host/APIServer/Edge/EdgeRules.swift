@@ -4,9 +4,7 @@ import NIOHTTP1
 enum EdgeRules {
     /// Why the head is refused; nil when it is fine.
     static func refusal(of head: HTTPRequestHead) -> APIErrorCode? {
-        guard head.version == .http1_1, head.headers["host"].count == 1, head.method != .CONNECT else {
-            return .invalidRequest
-        }
+        guard head.version == .http1_1, head.headers["host"].count == 1 else { return .invalidRequest }
         let encodings = head.headers["transfer-encoding"]
         let lengths = head.headers["content-length"]
         let isChunked = encodings.map { $0.lowercased() } == ["chunked"]

@@ -38,7 +38,7 @@ struct APIResponder: HTTPResponder {
             method: request.method.rawValue, route: resolution.template, status: answer.status.code,
             latency: ContinuousClock.now - started)
         accessLog.write(record, to: log)
-        return Response(answer, extra: limit, requestID: requestID)
+        return Response(answer, extra: limit, requestID: requestID, withoutBody: request.method == .head)
     }
 
     private static func refusal(of resolution: RouteTable.Resolution) -> APIError {
@@ -79,14 +79,16 @@ extension APIAnswer {
 }
 
 extension Response {
-    fileprivate init(_ answer: APIAnswer, extra: HTTPFields, requestID: RequestID) {
+    /// An answer to HEAD has every header, the length included, and no body.
+    fileprivate init(_ answer: APIAnswer, extra: HTTPFields, requestID: RequestID, withoutBody: Bool) {
         var headers = answer.headers
         for field in extra { headers[field.name] = field.value }
         headers[.xRequestID] = requestID.text
         headers[.cacheControl] = "no-store"
         headers[.xContentTypeOptions] = "nosniff"
         headers[.contentType] = answer.contentType
-        let body = ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body))
+        headers[.contentLength] = String(answer.body.count)
+        let body = withoutBody ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body))
         self.init(status: answer.status, headers: headers, body: body)
     }
 }

@@ -43,7 +43,7 @@ public enum APIServerProgram {
     ) async -> Int32 {
         let dependencies = parts.dependencies
         let announcer = DrainAnnouncer(readiness: dependencies.readiness)
-        let listening = Flag()
+        let (isServing, isMeasured) = (Flag(), Flag())
         var services: [any Service] = [
             parts.enclave, AccountWatcher(listener: parts.listener, accounts: dependencies.accounts),
             KeyRefresher(keys: dependencies.keys), dependencies.readiness,
@@ -51,9 +51,12 @@ public enum APIServerProgram {
         if let address = configuration.general.metricsBindAddress {
             services.append(
                 OperationsListener(
-                    address: address, readiness: dependencies.readiness, log: log, metrics: dependencies.metrics))
+                    address: address, readiness: dependencies.readiness, log: log, metrics: dependencies.metrics,
+                    onListening: { _ in isMeasured.set() }))
+        } else {
+            isMeasured.set()
         }
-        services.append(buildAPI(dependencies) { _ in listening.set() })
+        services.append(buildAPI(dependencies) { _ in isServing.set() })
         services.append(announcer)
         var group = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint],
@@ -65,7 +68,8 @@ public enum APIServerProgram {
         } catch {
             // Past the drain's end the rest is cancelled: that is an end, not a failure.
             if dependencies.readiness.refusal != .draining {
-                status = report(StartUpFailure(step: listening.isSet ? .services : .listeners, reason: "ended"), log)
+                let step = isServing.isSet && isMeasured.isSet ? StartUpFailure.Step.services : .listeners
+                status = report(StartUpFailure(step: step, reason: "ended"), log)
             }
         }
         log.event("stopped", .info, [LogField(.status, Int(status))])

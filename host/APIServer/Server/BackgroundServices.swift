@@ -36,7 +36,12 @@ struct DrainAnnouncer: Service {
     let readiness: Readiness
 
     func run() async throws {
-        try? await gracefulShutdown()
+        do {
+            try await gracefulShutdown()
+        } catch {
+            // Cancelled because another service failed: that is no drain.
+            return
+        }
         readiness.beginDraining()
         try? await Task.sleep(for: Self.notice)
     }

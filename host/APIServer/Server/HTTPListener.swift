@@ -1,6 +1,7 @@
 import HostRuntime
 import Hummingbird
 import HummingbirdCore
+import Logging
 import NIOCore
 
 /// A Hummingbird server on one address, with this module's limits and error answers.
@@ -15,7 +16,9 @@ struct HTTPListener: Sendable {
     let onListening: @Sendable (Int) -> Void
 
     var application: Application<APIResponder> {
-        let logger = accessLog.log.libraryLogger("http")
+        var logger = accessLog.log.libraryLogger("http")
+        // What the library says at "info" the listener says itself.
+        if logger.logLevel == .info { logger.logLevel = .warning }
         let (accessLog, name, onListening) = (accessLog, name, onListening)
         return Application(
             responder: responder,
