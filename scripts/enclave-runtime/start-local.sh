@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Runs the local enclave (enclave-dev-shim) in the foreground on ENCLAVE_RUNTIME_BIND_ADDR, with .env and its own keys.
+source "$(dirname "$0")/../lib/common.sh"
+cd "$ROOT"
+[ $# -eq 0 ] || { echo "usage: scripts/enclave-runtime/start-local.sh" >&2; exit 2; }
+[ -f .env ] || die "there is no .env: cp .env.example .env, then scripts/local-keys"
+install_packages libsodium-dev libssl-dev libcurl4-openssl-dev
+need_swift
+say "Building enclave-dev-shim (debug), without any third-party package"
+ENCLAVE_ONLY=1 swift build "${STRICT[@]}" --scratch-path .build-enclave --product enclave-dev-shim
+exec .build-enclave/debug/enclave-dev-shim
