@@ -11,11 +11,13 @@ import Testing
 /// A dev-shim enclave in this process, served over a real socket.
 final class LocalEnclave {
     let server: EnclaveServer
+    let google: ScriptedGoogle
     let folder: TemporaryFolder
     let signingKey: [UInt8]
     private let hostKeys: [Role: Secret]
 
-    init(_ overrides: [String: String] = [:]) throws {
+    init(_ overrides: [String: String] = [:], google: ScriptedGoogle = ScriptedGoogle()) throws {
+        self.google = google
         let folder = try TemporaryFolder()
         let seed = SecretBytes(random: 32)
         let seedText = unsafe seed.withUnsafeBytes { unsafe Base64.encode(Array($0)) }
@@ -40,7 +42,7 @@ final class LocalEnclave {
             keyFile: configuration.localKeyFile, measurement: identity.measurement,
             allowedMeasurements: Set(configuration.allowedMeasurements))
         server = try EnclaveServer(
-            configuration, evidence: evidence, kms: kms, log: Log(level: .error, json: true))
+            configuration, evidence: evidence, kms: kms, provider: google, log: Log(level: .error, json: true))
         hostKeys = keys
         self.folder = folder
         server.start()

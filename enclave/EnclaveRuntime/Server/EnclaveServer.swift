@@ -28,20 +28,27 @@ public final class EnclaveServer: Sendable {
     private let listenerEnded = Monitor(false)
 
     /// Builds an enclave and binds its listener; nothing is served before `start`.
-    public init(
+    public convenience init(
         _ configuration: EnclaveConfiguration, evidence: any EvidenceSource, kms: any KeyManagement, log: Log
+    ) throws(EnclaveStartError) {
+        guard let egress = Egress(configuration.google, configuration.egress, log: log) else {
+            throw .configuration(ConfigurationViolation("EGRESS_CA_FILE", "holds no certificate that can be read"))
+        }
+        try self.init(configuration, evidence: evidence, kms: kms, provider: egress, log: log)
+    }
+
+    init(
+        _ configuration: EnclaveConfiguration, evidence: any EvidenceSource, kms: any KeyManagement,
+        provider: any Provider, log: Log
     ) throws(EnclaveStartError) {
         guard
             let policy = KeyPolicy(
                 keyID: configuration.keyID, activeVersion: configuration.keyVersion,
                 decryptVersions: configuration.decryptVersions)
         else { throw .configuration(ConfigurationViolation("KMS_KEY_ID", "no usable key policy")) }
-        guard let egress = Egress(configuration.google, configuration.egress, log: log) else {
-            throw .configuration(ConfigurationViolation("EGRESS_CA_FILE", "holds no certificate that can be read"))
-        }
         let vault = TokenVault(policy: policy, kms: kms)
         let operations = Operations(
-            vault: vault, configuration: configuration, provider: egress, pause: { Threads.sleep(milliseconds: $0) })
+            vault: vault, configuration: configuration, provider: provider, pause: { Threads.sleep(milliseconds: $0) })
         writer = operations.writer
         cache = operations.cache
         requestTimeoutMilliseconds = configuration.google.requestTimeoutMilliseconds
