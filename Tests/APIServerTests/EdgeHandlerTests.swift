@@ -94,7 +94,6 @@ import Testing
         #expect(try sent() == "")
         pass(1)
         #expect(try sent().hasPrefix("HTTP/1.1 408 "))
-        #expect(channel.isActive)
         pass(1)
         #expect(!channel.isActive)
     }
