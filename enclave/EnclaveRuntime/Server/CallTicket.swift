@@ -40,12 +40,13 @@ final class CallTicket: Sendable {
     /// Answers, the first time it is called.
     func finish(_ result: Result<[UInt8], EnclaveFailure>) {
         guard let reply = reply.withLock({ $0.take() }) else { return }
-        reply(result)
         let name =
             switch result {
             case .success: "ok"
             case .failure(let failure): failure.code.name
             }
+        // Its place is free before the caller hears of it, who may call again at once.
         finished(self, name, MonotonicInstant.now.milliseconds(after: started))
+        reply(result)
     }
 }

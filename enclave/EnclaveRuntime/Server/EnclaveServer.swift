@@ -91,8 +91,9 @@ public final class EnclaveServer: Sendable {
         _ = dispatcher.waitForCalls(until: now.advanced(bySeconds: Self.drainSeconds))
         _ = dispatcher.waitForWork(until: workEnds)
         pool.stop()
-        listener.stop()
-        _ = listenerEnded.wait(until: MonotonicInstant.now.advanced(bySeconds: 3)) { $0 ? true : nil }
+        // Answers that are on their way still leave.
+        listener.stop(drainSeconds: 2)
+        _ = listenerEnded.wait(until: MonotonicInstant.now.advanced(bySeconds: 5)) { $0 ? true : nil }
         cache.dropAll()
     }
 }
