@@ -82,7 +82,7 @@ import Testing
 
     @Test func aPutThatLostLeavesNoTrace() throws {
         try bench.put("token", version: 1)
-        let late = try bench.sealed("late", version: 1)
+        let late = try bench.sealed("late", version: 6)
         #expect(
             try bench.vault.put(late, user: bench.user, connector: bench.connector, port: bench.host) == .conflict)
         #expect(try bench.token() == "token")
