@@ -43,6 +43,7 @@ extension EndToEnd {
                 let user = ChaosUser(number: number, phone: try await stack.phone(subject: "user_chaos_\(number)"))
                 try await control.setConsent(ConsentPolicy(account: user.account))
                 #expect(try await user.phone.connectGoogle().status == 200)
+                try await user.phone.switchOffQuietHours()
                 users.append(user)
             }
             return users

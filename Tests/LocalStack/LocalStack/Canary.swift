@@ -1,5 +1,6 @@
-import CByteScan
+import CLocalStack
 public import Foundation
+import Glibc
 
 /// A secret that must not be found outside the enclave, in every form that a search should know.
 public struct Canary: Sendable {
@@ -84,7 +85,7 @@ public final class CanarySearch: @unchecked Sendable {
     /// Searches every readable mapping and the environment of a process; stop it first.
     ///
     /// - Returns: what was found and where, and how many bytes were read.
-    public func find(inProcess pid: pid_t) throws -> (hits: [String], bytesRead: Int) {
+    public func find(inProcess pid: Int32) throws -> (hits: [String], bytesRead: Int) {
         let maps = try String(contentsOfFile: "/proc/\(pid)/maps", encoding: .utf8)
         let memory = try FileHandle(forReadingFrom: URL(filePath: "/proc/\(pid)/mem"))
         defer { try? memory.close() }

@@ -31,12 +31,14 @@ public actor LocalStack {
         try FileManager.default.createDirectory(
             at: settings.state.appending(path: "logs"), withIntermediateDirectories: true)
         await endLeftovers()
-        let servers = try await startServers()
+        let servers = settings.withoutServers ? [:] : try await startServers()
         let keys = try await makeKeys()
         let environment = StackEnvironment(ports: try ports(), servers: servers, keys: keys, settings: settings)
         self.environment = environment
-        progress("schema: alfredctl migrate")
-        try await migrate(environment)
+        if !settings.withoutServers {
+            progress("schema: alfredctl migrate")
+            try await migrate(environment)
+        }
         if settings.recordsWire {
             relay = try await RecordingRelay(port: environment.ports.relay, target: environment.ports.enclave)
         }
@@ -149,7 +151,8 @@ public actor LocalStack {
     private var simulatorFile: URL { settings.state.appending(path: "simulators/simulators.json") }
     private var pidFile: URL { settings.state.appending(path: "pids") }
     private var privateServers: Bool {
-        settings.environment["DATABASE_URL"] == nil || settings.environment["REDIS_URL"] == nil
+        !settings.withoutServers
+            && (settings.environment["DATABASE_URL"] == nil || settings.environment["REDIS_URL"] == nil)
     }
 
     private func simulatorArguments(_ environment: StackEnvironment) -> [String] {
@@ -202,8 +205,9 @@ public actor LocalStack {
     private func migrate(_ environment: StackEnvironment) async throws {
         let process = try ManagedProcess(
             name: "alfredctl", executable: settings.products.appending(path: "alfredctl"), arguments: ["migrate"],
-            environment: environment.operatorVariables, folder: settings.state,
-            log: settings.state.appending(path: "logs/migrate.log"))
+            // The simulators, whose CA the other processes trust, are not there yet, and a migration needs none.
+            environment: environment.operatorVariables.filter { $0.key != "EGRESS_CA_FILE" },
+            folder: settings.state, log: settings.state.appending(path: "logs/migrate.log"))
         guard await process.waitForExit(within: .seconds(60)) == 0 else {
             await process.kill9()
             throw StackError("alfredctl migrate failed:\n\(process.logTail())")
@@ -237,7 +241,7 @@ public actor LocalStack {
     private func endLeftovers() async {
         guard let text = try? String(contentsOf: pidFile, encoding: .utf8) else { return }
         let products = settings.products.resolvingSymlinksInPath().path
-        for pid in text.split(separator: "\n").compactMap({ pid_t($0) }) {
+        for pid in text.split(separator: "\n").compactMap({ Int32($0) }) {
             guard
                 let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/exe"),
                 target.hasPrefix(products)

@@ -113,8 +113,15 @@ public struct Phone: Sendable {
             "POST", "/v1/devices/apns", ["device_id": device, "apns_token": token, "environment": "sandbox"])
     }
 
+    /// Sets the quiet hours to none, as their start and end are then the same; a newcomer's are at night in UTC.
+    public func switchOffQuietHours() async throws {
+        var preferences = try await expect("GET", "/v1/preferences").json
+        preferences["quiet_hours_end"] = preferences["quiet_hours_start"]
+        _ = try await expect("PUT", "/v1/preferences", preferences)
+    }
+
     /// A GET as the browser does it: no token, no redirect followed, the simulators' CA trusted.
-    private func browse(_ url: String) async throws -> Answer {
+    public func browse(_ url: String) async throws -> Answer {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.tlsConfiguration = .makeClientConfiguration()
         configuration.tlsConfiguration?.trustRoots = .file(authority)

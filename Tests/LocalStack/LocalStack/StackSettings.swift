@@ -29,6 +29,8 @@ public struct StackSettings: Sendable {
     public var overrides: [String: String] = [:]
     /// Puts a `RecordingRelay` between the hosts and the enclave.
     public var recordsWire = false
+    /// No Postgres, Redis and schema: for a test that starts simulators and enclaves only and plays the host itself.
+    public var withoutServers = false
     /// Variables of the real environment; a Postgres or Redis URL found here replaces the private server.
     public var environment: [String: String] = [:]
 

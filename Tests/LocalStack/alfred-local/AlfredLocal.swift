@@ -18,8 +18,8 @@ struct AlfredLocal: AsyncParsableCommand {
     func run() async throws {
         let root = URL(filePath: FileManager.default.currentDirectoryPath)
         var settings = StackSettings(
-            repository: root, state: URL(filePath: state, relativeTo: root).absoluteURL,
-            products: URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent())
+            repository: root, state: state.hasPrefix("/") ? URL(filePath: state) : root.appending(path: state),
+            products: root.appending(path: ".build/debug"))
         settings.environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
         let stack = LocalStack(settings) { line in say("   \(line)") }
         let stopping = Interruption()
