@@ -85,8 +85,8 @@ public enum RemoteEnclave {
         Hardening.apply()
         guard let configuration = EnclaveProcess.configure(.remote) else { return 2 }
         EnclaveProcess.complain(
-            "\(ConfigurationViolation("NSM_DEVICE_PATH", "there is no Nitro secure module at the configured path"))"
-                + " that this version could use; \(configuration.mode.rawValue) mode cannot start")
+            "NSM_DEVICE_PATH: \(configuration.nsmDevice) is no Nitro secure module that this version can use; it has no "
+                + "\(configuration.mode.rawValue) mode yet and serves nothing")
         return 2
     }
 }
