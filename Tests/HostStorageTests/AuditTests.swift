@@ -11,7 +11,9 @@ import Testing
         (.code("user@example.com"), AuditValue.redacted),
         (.measurement(String(repeating: "a", count: 512)), String(repeating: "a", count: 512)),
         (.localTime("7:00"), AuditValue.redacted), (.localTime("07:00"), "07:00"), (.date("2026-11-01"), "2026-11-01"),
-        (.date("Nov 1"), AuditValue.redacted),
+        (.date("Nov 1"), AuditValue.redacted), (.timeZone("Etc/GMT+5"), "Etc/GMT+5"),
+        (.timeZone("my zone"), AuditValue.redacted),
+        (.timeZone(String(repeating: "a", count: 65)), AuditValue.redacted),
         (.uri("alfred://oauth/google/callback"), "alfred://oauth/google/callback"),
         (.uri("https://x/?code=secret"), AuditValue.redacted), (.int(-3), "-3"), (.bool(true), "true"),
     ])

@@ -33,10 +33,11 @@ import Testing
             DeviceRegistration(
                 user: user, deviceIdentifier: "phone", sealedToken: [1], tokenSHA256: .random(32), sealedKeyVersion: 1,
                 environment: .sandbox))
-        _ = try await PreferencesRepository(pool).getOrCreate(user)
+        let preferences = try await PreferencesRepository(pool).getOrCreate(user)
+        try await PreferencesRepository(pool).update(user, preferences)
         #expect(try await ConnectorRepository(pool).markRevoking(connector, of: user) != nil)
         #expect(try await ConnectorRepository(pool).markRevoked(connector, of: user, attestedMeasurement: "m"))
-        #expect(try await AuditRepository(pool).page(of: user).items.count == 4)
+        #expect(try await AuditRepository(pool).page(of: user).items.count == 5)
         try await HealthChecks(pool).migrations()
     }
 

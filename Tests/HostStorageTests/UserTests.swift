@@ -28,6 +28,9 @@ import Testing
         await #expect(throws: StorageError.userDeleted) { try await database.register(user, "phone") }
         await #expect(throws: StorageError.userDeleted) { _ = try await PreferencesRepository(pool).getOrCreate(user) }
         await #expect(throws: StorageError.userDeleted) {
+            try await PreferencesRepository(pool).update(user, .other)
+        }
+        await #expect(throws: StorageError.userDeleted) {
             _ = try await ConnectorRepository(pool).markRevoking(connector, of: user)
         }
         await #expect(throws: StorageError.userDeleted) {

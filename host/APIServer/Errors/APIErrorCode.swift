@@ -9,8 +9,8 @@ enum APIErrorCode: CaseIterable, Sendable {
     case unauthorized, accountDeleted, rateLimited, clerkJWKSUnavailable
     // The service.
     case internalError, databaseUnavailable, schemaOutdated, draining
-    // Devices and audit.
-    case invalidDeviceID, invalidAPNsToken, invalidCursor
+    // Devices, preferences and audit.
+    case invalidDeviceID, invalidAPNsToken, invalidPreferences, invalidCursor
     // Google.
     case invalidRedirectURI, oauthConfigError, invalidOAuthCode, invalidState, oauthConsentDenied, oauthCallbackError
     case oauthUnavailable, oauthTokenExchangeFailed, oauthInvalidResponse, missingRefreshToken, insufficientScopes
@@ -63,6 +63,7 @@ extension APIErrorCode {
         case .draining: Row("draining", 503, "This server is shutting down.")
         case .invalidDeviceID: Row("invalid_device_id", 400, "device_id is out of rule.")
         case .invalidAPNsToken: Row("invalid_apns_token", 400, "apns_token is out of rule.")
+        case .invalidPreferences: Row("invalid_preferences", 400, "A preference is out of rule.")
         case .invalidCursor: Row("invalid_cursor", 400, "The cursor is malformed.")
         case .invalidRedirectURI: Row("invalid_redirect_uri", 400, "The redirect URI is not one of the allowed ones.")
         case .oauthConfigError: Row("oauth_config_error", 400, "The redirect URI differs from the enclave's.")

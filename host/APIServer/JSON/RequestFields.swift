@@ -36,6 +36,11 @@ struct RequestFields: Sendable {
         return number
     }
 
+    func bool(_ name: StaticString) throws(APIError) -> Bool {
+        guard case .bool(let flag) = present(name) else { throw APIError(.invalidRequestBody, field: name) }
+        return flag
+    }
+
     /// One of the raw values of `Choice`.
     func choice<Choice: RawRepresentable<String>>(_ name: StaticString) throws(APIError) -> Choice {
         guard let choice = Choice(rawValue: try text(name)) else { throw APIError(.invalidRequestBody, field: name) }

@@ -6,6 +6,7 @@ enum RateBucket: String, CaseIterable, Sendable {
     case googleConnectCallback = "google_connect_callback"
     case revokeConnector = "revoke_connector"
     case deviceRegister = "device_register"
+    case preferencesWrite = "preferences_write"
     case read
     case oauthBridge = "oauth_bridge"
     case attestation
@@ -18,7 +19,7 @@ enum RateBucket: String, CaseIterable, Sendable {
         case .revokeConnector: 10
         case .read: 120
         case .oauthBridge, .authFailure: 60
-        case .attestation: 30
+        case .attestation, .preferencesWrite: 30
         }
     }
 

@@ -34,6 +34,11 @@ struct Route: Sendable {
     static func post(_ template: String, _ bucket: RateBucket?, _ handler: Handler) -> Route {
         Route(method: .post, template: template, bucket: bucket, takesJSON: true, handler: handler)
     }
+
+    /// PUT with a JSON body.
+    static func put(_ template: String, _ bucket: RateBucket?, _ handler: Handler) -> Route {
+        Route(method: .put, template: template, bucket: bucket, takesJSON: true, handler: handler)
+    }
 }
 
 /// The one table from which requests are routed and wrong methods are answered.

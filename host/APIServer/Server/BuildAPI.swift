@@ -34,6 +34,7 @@ func apiRoutes(_ dependencies: APIDependencies) -> [Route] {
     let callback = CompleteGoogleConnect(states: stores.states, connectors: stores.connectors, enclave: enclave)
     let connectors = Connectors(connectors: stores.connectors, enclave: enclave)
     let preferences = ReadPreferences(preferences: stores.preferences)
+    let newPreferences = WritePreferences(preferences: stores.preferences)
     let audit = ReadAuditEvents(audit: stores.audit)
     let relay = AttestationRelay(
         enclave: enclave, maximumAgeSeconds: dependencies.maximumEvidenceAgeSeconds,
@@ -49,6 +50,7 @@ func apiRoutes(_ dependencies: APIDependencies) -> [Route] {
         .get("/v1/connectors", .read, .user(connectors.list)),
         .delete("/v1/connectors/{connector_id}", .revokeConnector, .user(connectors.revoke)),
         .get("/v1/preferences", .read, .user(preferences.answer)),
+        .put("/v1/preferences", .preferencesWrite, .user(newPreferences.answer)),
         .get("/v1/audit-events", .read, .user(audit.answer)),
     ]
 }

@@ -49,6 +49,7 @@ public enum AuditEvent: Sendable {
         connector: UUID, calendarGranted: Bool, gmailGranted: Bool, accountChanged: Bool, attestedMeasurement: String)
     case connectorRevoked(connector: UUID, attestedMeasurement: String)
     case connectorReconnectRequired(connector: UUID, reason: String)
+    case preferencesUpdated(meetingReminderMinutes: Int, timeZone: String)
     case jobActionGenerated(job: AuditJob, action: AuditAction)
     case jobActionSkipped(job: AuditJob, action: AuditAction, outcome: String, reason: String)
     case notificationSuppressed(
@@ -69,6 +70,7 @@ extension AuditEvent {
         case .googleConnectCompleted: "GOOGLE_CONNECT_COMPLETED"
         case .connectorRevoked: "CONNECTOR_REVOKED"
         case .connectorReconnectRequired: "CONNECTOR_RECONNECT_REQUIRED"
+        case .preferencesUpdated: "PREFERENCES_UPDATED"
         case .jobActionGenerated: "JOB_ACTION_GENERATED"
         case .jobActionSkipped: "JOB_ACTION_SKIPPED"
         case .notificationSuppressed: "NOTIFICATION_SUPPRESSED"
@@ -114,6 +116,8 @@ extension AuditEvent {
             [("connector_id", .id(connector)), ("attested_measurement", .measurement(measurement))]
         case .connectorReconnectRequired(let connector, let reason):
             [("connector_id", .id(connector)), ("reason", .code(reason))]
+        case .preferencesUpdated(let minutes, let timeZone):
+            [("meeting_reminder_minutes", .int(minutes)), ("time_zone", .timeZone(timeZone))]
         case .jobActionGenerated(let job, let action): job.fields + action.fields
         case .jobActionSkipped(let job, let action, let outcome, let reason):
             job.fields + action.fields + [("outcome", .code(outcome)), ("reason", .code(reason))]

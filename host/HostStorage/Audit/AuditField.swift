@@ -13,6 +13,8 @@ enum AuditValue: Sendable {
     case bool(Bool)
     /// `HH:MM`
     case localTime(String)
+    /// An IANA name: as `code`, and `+`.
+    case timeZone(String)
     /// `YYYY-MM-DD`
     case date(String)
     /// One of the redirect URIs, judged by the caller's configuration; here its characters and length.
@@ -30,6 +32,7 @@ enum AuditValue: Sendable {
         case .int(let number): String(number)
         case .bool(let flag): flag ? "true" : "false"
         case .localTime(let text): text.matches([2, 2], separator: ":") ? text : Self.redacted
+        case .timeZone(let text): text.if(1...64) { $0.isCode || $0 == UInt8(ascii: "+") }
         case .date(let text): text.matches([4, 2, 2], separator: "-") ? text : Self.redacted
         case .uri(let text): text.contains("://") ? text.if(1...256, \.isURI) : Self.redacted
         }

@@ -9,6 +9,18 @@ public struct Preferences: Sendable, Equatable {
     /// IANA name.
     public let timeZone: String
     public let highRiskRequiresConfirm: Bool
+
+    public init(
+        meetingReminderMinutes: Int, morningBriefLocalTime: String, quietHoursStart: String, quietHoursEnd: String,
+        timeZone: String, highRiskRequiresConfirm: Bool
+    ) {
+        self.meetingReminderMinutes = meetingReminderMinutes
+        self.morningBriefLocalTime = morningBriefLocalTime
+        self.quietHoursStart = quietHoursStart
+        self.quietHoursEnd = quietHoursEnd
+        self.timeZone = timeZone
+        self.highRiskRequiresConfirm = highRiskRequiresConfirm
+    }
 }
 
 public struct PreferencesRepository: Sendable {
@@ -21,6 +33,19 @@ public struct PreferencesRepository: Sendable {
         if let row = try await pool.query(Self.select, [.uuid(user)]).first { return try Self.preferences(row) }
         _ = try await pool.query(Self.insert, [.uuid(user)])
         return try Self.preferences(await pool.query(Self.select, [.uuid(user)]).required())
+    }
+
+    /// Replaces a user's preferences, with the audit row; the values are within their rules, the time zone exists.
+    ///
+    /// No schedule moves with them: interval kinds follow the user's own phase, not the wall clock.
+    public func update(_ user: UUID, _ preferences: Preferences) async throws(StorageError) {
+        try await pool.withTransaction { tx throws(StorageError) in
+            try await tx.query(Self.upsert, [.uuid(user)] + preferences.parameters)
+            try await tx.audit(
+                .preferencesUpdated(
+                    meetingReminderMinutes: preferences.meetingReminderMinutes, timeZone: preferences.timeZone),
+                for: user)
+        }
     }
 
     private static func preferences(_ row: Row) throws(StorageError) -> Preferences {
@@ -39,4 +64,28 @@ public struct PreferencesRepository: Sendable {
 
     private static let insert = Statement.write(
         "insert into alfred.user_preferences (user_id) values ($1) on conflict do nothing")
+
+    private static let upsert = Statement.write(
+        """
+        insert into alfred.user_preferences as p (
+            user_id, meeting_reminder_minutes, morning_brief_local_time, quiet_hours_start, quiet_hours_end, time_zone,
+            high_risk_requires_confirm)
+        values ($1, $2, $3, $4, $5, $6, $7)
+        on conflict (user_id) do update set
+            meeting_reminder_minutes = excluded.meeting_reminder_minutes,
+            morning_brief_local_time = excluded.morning_brief_local_time,
+            quiet_hours_start = excluded.quiet_hours_start, quiet_hours_end = excluded.quiet_hours_end,
+            time_zone = excluded.time_zone, high_risk_requires_confirm = excluded.high_risk_requires_confirm,
+            updated_at = now()
+        """)
+}
+
+extension Preferences {
+    /// In the order of the table.
+    fileprivate var parameters: [SQLValue] {
+        [
+            .int(meetingReminderMinutes), .text(morningBriefLocalTime), .text(quietHoursStart), .text(quietHoursEnd),
+            .text(timeZone), .bool(highRiskRequiresConfirm),
+        ]
+    }
 }
