@@ -40,10 +40,17 @@ struct StartUp {
         let database = PostgresConfiguration(configuration.storage.database)
         let pool = PostgresPool(database)
         try await checkDatabase(pool)
+        let enclave = try await probeEnclave(pool)
         let client = EndpointPush.makeClient(
             rootsFile: configuration.general.egressCAFile, maximumConcurrency: configuration.push.maximumConcurrency)
-        let routes = try pushRoutes(client)
-        let enclave = try await probeEnclave(pool)
+        let routes: PushRoutes
+        do throws(StartUpFailure) {
+            routes = try pushRoutes(client)
+        } catch {
+            // The client must not be given up without its end.
+            try? await client.shutdown()
+            throw error
+        }
         let readiness = readiness(pool, redis, enclave)
         await readiness.refresh()
         return Parts(
