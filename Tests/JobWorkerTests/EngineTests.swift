@@ -148,6 +148,27 @@ import Testing
         #expect(try await world.database.text("select state from alfred.jobs") == "DONE")
     }
 
+    // MARK: - Wake-up
+
+    @Test func isWokenByANotificationLongBeforeTheTick() async throws {
+        let world = try await WorkerWorld(
+            ScriptedEnclave(events: []),
+            settings: ["WORKER_LEASE_SECONDS": "600", "WORKER_TICK_SECONDS": "60", "SCHEDULES_ENABLED": "false"])
+        let (user, _) = try await world.connectedUser()
+        try await world.withWorker {
+            // One job shows that the worker runs, the second one meets it asleep.
+            for number in 1...2 {
+                try await Task.sleep(for: .milliseconds(500))
+                _ = try await world.stores.jobs.enqueue(
+                    NewJob(id: UUID(), user: user, type: .calendarScan, idempotencyKey: "CALENDAR_SCAN:\(number)"))
+                try await until(within: .seconds(5)) {
+                    try await world.database.count("alfred.jobs where state = 'DONE'") == number
+                }
+            }
+        }
+        #expect(world.lines.withLock { $0.filter { $0.contains("job_finished") } }.count == 2)
+    }
+
     // MARK: - Results
 
     @Test(arguments: [

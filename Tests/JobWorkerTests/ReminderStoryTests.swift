@@ -97,7 +97,7 @@ import Testing
             enclave.follow { _ throws(EnclaveCallError) in
                 ScriptedEnclave.page([ScriptedEnclave.event("moves", "a", start: moved)])
             }
-            try await world.database.sql("update alfred.schedules set next_run_at = now()")
+            try await world.database.sql("update alfred.schedules set next_run_at = now() - interval '1 hour'")
             try await world.database.sql("select pg_notify('alfred_jobs', '')")
             try await until {
                 let keys = try await world.database.text(

@@ -80,6 +80,15 @@ public final class WorkerReport: Sendable {
             [LogField(.retried, result.returned), LogField(.deadLettered, result.deadLettered)])
     }
 
+    /// What waits in the whole fleet.
+    func backlog(_ backlog: [JobBacklog]) {
+        for type in JobType.allCases {
+            let row = backlog.first { $0.type == type }
+            metrics.set(.jobsPendingDue, [.type: type.rawValue], to: Double(row?.pendingDue ?? 0))
+            metrics.set(.deadLetters, [.type: type.rawValue], to: Double(row?.deadLetters ?? 0))
+        }
+    }
+
     func stepped(_ step: ScheduleStep) {
         guard step.stepped > 0 else { return }
         metrics.observe(.scheduleDriftSeconds, [.type: ScheduleKind.calendarScan.rawValue], step.longestDrift)

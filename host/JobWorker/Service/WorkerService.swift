@@ -35,6 +35,7 @@ public struct WorkerService: Service {
         }
     }
 
+    private let stores: WorkerStores
     private let listener: Listener
     private let tick: Duration
     private let drainTimeout: Duration
@@ -72,6 +73,7 @@ public struct WorkerService: Service {
         sender = PushSender(
             workerID: workerID, maximumConcurrency: parts.maximumPushes, stores: parts.stores,
             enclave: parts.enclave, sending: sending, drain: drain, report: report)
+        stores = parts.stores
         listener = parts.listener
         tick = configuration.tick
         drainTimeout = configuration.drainTimeout
@@ -113,6 +115,7 @@ public struct WorkerService: Service {
 
     private func tickForLog() async {
         while !Task.isCancelled {
+            if let backlog = try? await stores.jobs.backlog() { report.backlog(backlog) }
             try? await Task.sleep(for: tick)
             report.logTick()
         }
