@@ -88,6 +88,19 @@ import Testing
         #expect(try bench.token() == "token")
     }
 
+    @Test func anAcknowledgementThatContradictsWhatWasSeenIsAConflict() throws {
+        try bench.put("first", version: 1)
+        let late = try bench.sealed("late", version: 2)
+        let stored = try bench.put("second", version: 2)
+        // The host's row is set back, so that it acknowledges another version 2.
+        bench.store(try bench.sealed("first", version: 1))
+        #expect(try bench.vault.put(late, user: bench.user, connector: bench.connector, port: bench.host) == .conflict)
+        #expect(bench.vault.statistics.rollbacks == 1)
+        #expect(throws: VaultError.recordRolledBack) { try bench.token() }
+        bench.store(stored)
+        #expect(try bench.token() == "second")
+    }
+
     @Test func readsAgainWhenTheRecordMovesOnWhileItIsRead() throws {
         try bench.put("old", version: 1)
         let bench = bench

@@ -79,21 +79,32 @@ extension TokenVault {
     }
 
     /// Stores a record sealed here by compare-and-swap on the version before it, and remembers it once acknowledged.
+    ///
+    /// An acknowledgement for a version that was seen with other content is no honest one: it counts as a conflict.
     public func put(
         _ record: StoredRecord, user: UserID, connector: ConnectorID, port: some RecordPort
     ) throws(VaultError) -> PutOutcome {
         guard record.recordVersion > 0 else { throw .sealedDataRejected }
         let outcome = try port.put(
             user: user, connector: connector, expectedVersion: record.recordVersion - 1, record: record)
-        if outcome == .stored { acknowledged(record, user: user, connector: connector) }
-        return outcome
+        guard outcome == .stored else { return outcome }
+        guard acknowledged(record, user: user, connector: connector) else {
+            countRollback()
+            return .conflict
+        }
+        return .stored
     }
 
-    /// Remembers a record whose put was acknowledged.
-    public func acknowledged(_ record: StoredRecord, user: UserID, connector: ConnectorID) {
+    /// Remembers a record whose put was acknowledged; false when its version was seen with other content.
+    @discardableResult
+    public func acknowledged(_ record: StoredRecord, user: UserID, connector: ConnectorID) -> Bool {
         let id = digest(user: user, connector: connector)
         let content = digest(content: record.sealed)
-        memory.withLock { $0.remember(id, version: record.recordVersion, content: content) }
+        return memory.withLock { memory in
+            memory.remember(id, version: record.recordVersion, content: content)
+            guard let seen = memory.seen(id), seen.version == record.recordVersion else { return true }
+            return seen.content == content
+        }
     }
 
     private func stored(_ sealed: [UInt8], _ recordVersion: UInt64) -> StoredRecord {
