@@ -32,7 +32,7 @@ final class FakeEnclave: PlainHandler, CallHandler {
     let identity: Identity
     let hosts: [[UInt8]: Role]
     let seen = Mutex(Seen())
-    private let script: Mutex<Script>
+    private let script: Script
     private let staticPublicKey: [UInt8]
     private let signingKey = Ed25519.SigningKey()
     private let listener = Mutex<SessionListener?>(nil)
@@ -43,7 +43,7 @@ final class FakeEnclave: PlainHandler, CallHandler {
     ) throws {
         self.identity = identity
         self.hosts = hosts
-        self.script = Mutex(script)
+        self.script = script
         let key = X25519.PrivateKey()
         staticPublicKey = key.publicKey
         let listener = try SessionListener(
@@ -105,7 +105,7 @@ final class FakeEnclave: PlainHandler, CallHandler {
             seen.sessions.insert(session.id)
             seen.order.append(call.requestID)
         }
-        script.withLock { $0 }(call, session, reply)
+        script(call, session, reply)
     }
 
     func ended(_ session: Session, reason: SessionEnd) { seen.withLock { $0.sessionsEnded += 1 } }

@@ -108,11 +108,11 @@ import Testing
     @Test func triesAgainUntilTheEnclaveIsThere() async throws {
         let first = try host.enclave()
         let port = first.port
-        first.stop()
         let client = host.client(of: first) {
             $0.probeAttempts = 20
             $0.policy.allowsUnsigned = true
         }
+        first.stop()
         async let probe: Void = client.probe()
         var second: FakeEnclave?
         for _ in 0..<100 where second == nil {

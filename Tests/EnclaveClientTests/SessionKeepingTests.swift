@@ -169,12 +169,12 @@ import Testing
         }
     }
 
-    @Test func isUnreachableWhenTheEnclaveDoesNotKnowTheHostKey() async throws {
+    @Test func isRefusedByAnEnclaveThatDoesNotKnowTheHostKey() async throws {
         let enclave = try FakeEnclave(hosts: [:])
         defer { enclave.stop() }
         let client = host.client(of: enclave)
         try await running(client) {
-            await #expect(throws: EnclaveCallError.unreachable) { try await client.sealed(within: .seconds(8)) }
+            await #expect(throws: EnclaveCallError.failed(EnclaveFailure(.roleNotAllowed))) { try await client.sealed(within: .seconds(8)) }
         }
     }
 

@@ -80,6 +80,7 @@ final class SessionPool: Sendable {
             return (state.takeStartable(), isDrained)
         }
         if !restarts { pending.finish(result.mapError(EnclaveCallError.init)) }
+        if restarts { queueSignal.yield() }
         if isDrained { closeIfIdle(session) }
         perform(work)
     }
@@ -104,13 +105,14 @@ final class SessionPool: Sendable {
 
     /// Adds a session; waiting calls go to it at once.
     func add(_ session: Session, of link: SessionLink, identity: String) {
-        let work = state.withLock { state in
+        let work: PoolState.Work? = state.withLock { state in
             state.identity = identity
-            guard state.phase == .running else { return PoolState.Work() }
+            guard state.phase == .running else { return nil }
             state.failure = nil
             state.entries.append(PoolState.Entry(link: link, session: session))
             return state.takeStartable()
         }
+        guard let work else { return session.close(.closedLocally) }
         if link.hasEnded { remove(link) }
         perform(work)
         sessionCountChanged(sessionCount)
