@@ -174,7 +174,9 @@ import Testing
         defer { enclave.stop() }
         let client = host.client(of: enclave)
         try await running(client) {
-            await #expect(throws: EnclaveCallError.failed(EnclaveFailure(.roleNotAllowed))) { try await client.sealed(within: .seconds(8)) }
+            await #expect(throws: EnclaveCallError.failed(EnclaveFailure(.roleNotAllowed))) {
+                try await client.sealed(within: .seconds(8))
+            }
         }
     }
 
