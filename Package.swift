@@ -49,7 +49,8 @@ var targets: [Target] = [
         ],
         path: "enclave/EnclaveRuntime", swiftSettings: strict),
     .target(
-        name: "EnclaveDevShim", dependencies: ["EnclaveProtocol", "Sodium", "EnclaveVault", "EnclaveRuntime", "CLinux"],
+        name: "EnclaveDevShim",
+        dependencies: ["EnclaveProtocol", "Sodium", "EnclaveVault", "EnclaveRuntime", "CLinux"],
         path: "enclave/EnclaveDevShim", swiftSettings: strict),
     .executableTarget(
         name: "enclave-runtime", dependencies: ["EnclaveRuntime"],
@@ -134,7 +135,9 @@ if !enclaveOnly {
             path: "host/AttestationVerifier", swiftSettings: strict),
         .target(
             name: "HostStorage",
-            dependencies: ["HostRuntime", "CPostgres", "CHiredis", "CLinux", crypto, logging, nioCore, nioPosix, nioSSL],
+            dependencies: [
+                "HostRuntime", "CPostgres", "CHiredis", "CLinux", crypto, logging, nioCore, nioPosix, nioSSL,
+            ],
             path: "host/HostStorage", resources: [.embedInCode("migrations")], swiftSettings: strict),
         .target(
             name: "EnclaveClient",
@@ -149,7 +152,8 @@ if !enclaveOnly {
         .target(
             name: "APIServer",
             dependencies: [
-                "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "Sodium", hummingbird, hummingbirdCore, jwtKit,
+                "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "Sodium", hummingbird,
+                hummingbirdCore, jwtKit,
                 asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, nioSSL, httpTypes,
                 crypto, logging, lifecycle, unixSignals,
             ],
@@ -182,7 +186,8 @@ if !enclaveOnly {
         .target(
             name: "SimulatorKit",
             dependencies: [
-                hummingbird, hummingbirdCore, hummingbirdHTTP2, x509, asn1, crypto, cryptoExtras, asyncHTTPClient, nioCore,
+                hummingbird, hummingbirdCore, hummingbirdHTTP2, x509, asn1, crypto, cryptoExtras, asyncHTTPClient,
+                nioCore,
                 nioHTTP1, nioSSL, httpTypes, logging, lifecycle,
             ],
             path: "Tests/Simulators/SimulatorKit", swiftSettings: base),
@@ -203,20 +208,24 @@ if !enclaveOnly {
         test("HostRuntime", ["HostRuntime", logging]),
         test("AttestationVerifier", ["AttestationVerifier", "EnclaveProtocol", "Sodium"]),
         test("AttestationReplay", ["AttestationVerifier", "EnclaveProtocol", "Sodium"]),
-        test("EnclaveClient", ["EnclaveClient", "AttestationVerifier", "EnclaveProtocol", "AttestedSession", "Sodium", "HostRuntime"]),
+        test(
+            "EnclaveClient",
+            ["EnclaveClient", "AttestationVerifier", "EnclaveProtocol", "AttestedSession", "Sodium", "HostRuntime"]),
         test("HostStorage", ["HostStorage", "HostRuntime", "LocalStack", logging]),
         test("Push", ["Push", "HostRuntime", "SimulatorKit", asyncHTTPClient, logging]),
         test(
             "APIServer",
             [
-                "APIServer", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", hummingbird, httpTypes, nioCore,
+                "APIServer", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", hummingbird, httpTypes,
+                nioCore,
                 nioPosix, nioHTTP1, .product(name: "NIOEmbedded", package: "swift-nio"), crypto, cryptoExtras, logging,
                 lifecycle,
             ]),
         test(
             "JobWorker",
             [
-                "JobWorker", "Push", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "Sodium", "LocalStack",
+                "JobWorker", "Push", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "Sodium",
+                "LocalStack",
                 logging, lifecycle,
             ]),
         test(

@@ -74,6 +74,7 @@ public enum APIServerProgram {
         }
         log.event("stopped", .info, [LogField(.status, Int(status))])
         parts.redis.shutdown()
+        parts.records.shutdown()
         parts.pool.shutdown()
         try? await parts.client.shutdown()
         return status

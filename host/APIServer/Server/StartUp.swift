@@ -13,6 +13,7 @@ struct StartUp: Sendable {
     /// The parts of a process that is ready to listen.
     struct Parts: Sendable {
         let pool: PostgresPool
+        let records: PostgresPool
         let redis: RedisConnection
         let listener: Listener
         let enclave: EnclaveClient
@@ -25,7 +26,8 @@ struct StartUp: Sendable {
         let database = PostgresConfiguration(configuration.storage.database)
         let pool = PostgresPool(database)
         try await checkDatabase(pool)
-        let enclave = try await probeEnclave(pool)
+        let records = PostgresPool(database.forRecordPort)
+        let enclave = try await probeEnclave(records)
         let client = KeySetFetcher.makeClient(rootsFile: configuration.general.egressCAFile)
         let keys = KeyDirectory(
             source: KeySetFetcher(client: client, configuration: configuration.api.clerk),
@@ -43,7 +45,8 @@ struct StartUp: Sendable {
             readiness: readiness(pool, redis, enclave, keys))
         await dependencies.readiness.refresh()
         return Parts(
-            pool: pool, redis: redis, listener: Listener(database, channels: [.users]), enclave: enclave,
+            pool: pool, records: records, redis: redis, listener: Listener(database, channels: [.users]),
+            enclave: enclave,
             client: client, dependencies: dependencies)
     }
 
@@ -72,12 +75,12 @@ struct StartUp: Sendable {
         }
     }
 
-    private func probeEnclave(_ pool: PostgresPool) async throws(StartUpFailure) -> EnclaveClient {
+    private func probeEnclave(_ records: PostgresPool) async throws(StartUpFailure) -> EnclaveClient {
         let client: EnclaveClient
         do throws(SecretFileError) {
             client = try EnclaveClient(
                 configuration.enclave, configuration.attestation, role: .api,
-                repository: SealedRecordRepository(pool), metrics: metrics, log: log)
+                repository: SealedRecordRepository(records), metrics: metrics, log: log)
         } catch {
             throw StartUpFailure(step: .enclaveKey, reason: "unreadable")
         }

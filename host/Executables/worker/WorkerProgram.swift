@@ -79,6 +79,7 @@ enum WorkerProgram {
         }
         log.event("stopped", .info, [LogField(.status, Int(status))])
         parts.redis.shutdown()
+        parts.records.shutdown()
         parts.pool.shutdown()
         try? await parts.client.shutdown()
         return status

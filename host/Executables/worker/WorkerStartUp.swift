@@ -27,6 +27,7 @@ struct StartUp {
     /// The parts of a process that is ready to work.
     struct Parts {
         let pool: PostgresPool
+        let records: PostgresPool
         let redis: RedisConnection
         let listener: Listener
         let enclave: EnclaveClient
@@ -40,7 +41,8 @@ struct StartUp {
         let database = PostgresConfiguration(configuration.storage.database)
         let pool = PostgresPool(database)
         try await checkDatabase(pool)
-        let enclave = try await probeEnclave(pool)
+        let records = PostgresPool(database.forRecordPort)
+        let enclave = try await probeEnclave(records)
         let client = EndpointPush.makeClient(
             rootsFile: configuration.general.egressCAFile, maximumConcurrency: configuration.push.maximumConcurrency)
         let routes: PushRoutes
@@ -54,7 +56,8 @@ struct StartUp {
         let readiness = readiness(pool, redis, enclave)
         await readiness.refresh()
         return Parts(
-            pool: pool, redis: redis, listener: Listener(database, channels: NotificationChannel.allCases),
+            pool: pool, records: records, redis: redis,
+            listener: Listener(database, channels: NotificationChannel.allCases),
             enclave: enclave, client: client, routes: routes, readiness: readiness)
     }
 
@@ -101,12 +104,12 @@ struct StartUp {
         }
     }
 
-    private func probeEnclave(_ pool: PostgresPool) async throws(StartUpFailure) -> EnclaveClient {
+    private func probeEnclave(_ records: PostgresPool) async throws(StartUpFailure) -> EnclaveClient {
         let client: EnclaveClient
         do throws(SecretFileError) {
             client = try EnclaveClient(
                 configuration.enclave, configuration.attestation, role: .worker,
-                repository: SealedRecordRepository(pool), metrics: metrics, log: log)
+                repository: SealedRecordRepository(records), metrics: metrics, log: log)
         } catch {
             throw StartUpFailure(step: .enclaveKey, reason: "unreadable")
         }

@@ -25,6 +25,14 @@ public struct PostgresConfiguration: Sendable {
         self.listenURL = listenURL == "off" ? nil : listenURL ?? url
     }
 
+    /// The same server with the two connections of the record port, so that the enclave's callbacks never wait for the
+    /// callers that wait for the enclave.
+    public var forRecordPort: PostgresConfiguration {
+        var configuration = self
+        configuration.maximumConnections = 2
+        return configuration
+    }
+
     /// Connections that carry many reads at once; the rest is lent to one caller at a time.
     var sharedConnections: Int {
         guard usePreparedStatements else { return max(1, maximumConnections / 2) }
