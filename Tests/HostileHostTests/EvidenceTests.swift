@@ -97,9 +97,17 @@ extension HostileHost {
             let stage = try Stage.required()
             let now = unixNow()
             try await stage.withstands {
+                // Clocks may differ a little.
+                for (issued, expires) in [(now - 200, now - 20), (now + 50, now + 300), (now, now + 300)] {
+                    let challenge = Challenge(
+                        nonce: Random.bytes(32), issuedAt: issued, expiresAt: expires, purpose: "session",
+                        requestID: "window")
+                    #expect(
+                        try await Evidence(decoding: stage.evidence(for: challenge).evidence).challenge == challenge)
+                }
                 for (issued, expires, what) in [
                     (now, now + 301, "longer than the maximum age"), (now, UInt64.max, "endless"),
-                    (now - 200, now - 62, "over"), (now + 62, now + 100, "ahead"), (0, 300, "of 1970"),
+                    (now - 200, now - 31, "over"), (now + 65, now + 100, "ahead"), (0, 300, "of 1970"),
                 ] {
                     let challenge = Challenge(
                         nonce: Random.bytes(32), issuedAt: issued, expiresAt: expires, purpose: "session",

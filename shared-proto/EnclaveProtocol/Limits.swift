@@ -61,6 +61,8 @@ public enum Limits {
     public static let challengesPerSecond = 20
     /// Life of one answer of `attestation.document`, in seconds.
     public static let documentLifeSeconds = 60
+    /// How far ahead of the enclave's clock a challenge may begin, in seconds.
+    public static let challengeLeadSeconds: UInt64 = 60
     /// Tolerated difference between the two sides' clocks, in seconds.
     public static let clockLeewaySeconds: UInt64 = 30
 }

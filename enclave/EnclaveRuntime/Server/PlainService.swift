@@ -51,9 +51,9 @@ public final class PlainService: PlainHandler {
 
     public func answer(_ challenge: Challenge) throws(EnclaveFailure) -> ChallengeAnswer {
         let now = wallClock()
-        let leeway = Limits.clockLeewaySeconds
         guard challenge.expiresAt - challenge.issuedAt <= UInt64(configuration.maximumAgeSeconds),
-            challenge.issuedAt <= now + leeway, now <= challenge.expiresAt.addingReportingOverflow(leeway).partialValue
+            challenge.issuedAt <= now + Limits.challengeLeadSeconds,
+            now <= challenge.expiresAt.addingReportingOverflow(Limits.clockLeewaySeconds).partialValue
         else { throw EnclaveFailure(.challengeRefused) }
         let bytes = Evidence(
             runtime: evidence.runtime, environment: configuration.environment.rawValue,
