@@ -75,7 +75,7 @@ extension HostileHost {
                 for bit in [1, 0x20, 0x80] as [UInt8] {
                     verifier.expect(challenge, now: unixNow())
                     let forged = ChallengeAnswer(
-                        evidence: WireTests.flip(index, bit: bit, in: answer.evidence), signature: signature,
+                        evidence: flip(index, bit: bit, in: answer.evidence), signature: signature,
                         nsmDocument: nil)
                     #expect(Self.reason(verifier, forged, challenge) != nil, "byte \(index)")
                 }
@@ -83,7 +83,7 @@ extension HostileHost {
             for index in signature.indices {
                 verifier.expect(challenge, now: unixNow())
                 let forged = ChallengeAnswer(
-                    evidence: answer.evidence, signature: WireTests.flip(index, in: signature), nsmDocument: nil)
+                    evidence: answer.evidence, signature: flip(index, in: signature), nsmDocument: nil)
                 #expect(Self.reason(verifier, forged, challenge) == .invalidAttestationSignature)
             }
             for document in [answer.evidence + [0], Array(answer.evidence.dropLast()), []] {

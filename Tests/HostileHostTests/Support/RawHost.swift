@@ -153,3 +153,10 @@ final class RawHost {
         return session
     }
 }
+
+/// The same bytes with one bit, or those of `bit`, inverted.
+func flip(_ index: Int, bit: UInt8 = 1, in bytes: [UInt8]) -> [UInt8] {
+    var bytes = bytes
+    bytes[index] ^= bit
+    return bytes
+}
