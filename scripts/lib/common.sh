@@ -37,17 +37,15 @@ need_swift() {
     command -v swift >/dev/null || die "no Swift toolchain in PATH; see https://www.swift.org/install/linux/ (6.2 or later)"
 }
 
-# Builds the named products (debug), or everything, with SwiftPM's own progress.
+# Builds with SwiftPM's own progress: the named product, all executables (--executables), or everything with the tests.
 build() {
     need_swift
-    local product
-    if [ $# -eq 0 ]; then
-        say "Building everything (debug). The first time takes 3 to 15 minutes; later seconds."
-        (cd "$ROOT" && swift build "${STRICT[@]}" --build-tests)
-        return
-    fi
-    say "Building $* (debug). The first time takes 3 to 15 minutes; later seconds."
-    for product in "$@"; do
-        (cd "$ROOT" && swift build "${STRICT[@]}" --product "$product")
-    done
+    local arguments=(--build-tests) what="everything"
+    case ${1:-} in
+        "") ;;
+        --executables) arguments=(); what="all executables" ;;
+        *) arguments=(--product "$1"); what=$1 ;;
+    esac
+    say "Building $what (debug). The first time takes 3 to 15 minutes; later seconds."
+    (cd "$ROOT" && swift build "${STRICT[@]}" "${arguments[@]}")
 }
