@@ -295,6 +295,37 @@ struct MultiplexerTests {
         }
     }
 
+    @Test func closesOnAPeerThatLetsAnswersPileUp() throws {
+        var enclave = Machine(side: .enclave)
+        #expect(throws: ProtocolViolation.tooManyCalls) {
+            for index in UInt32(0)..<2000 {
+                _ = try receive(&enclave, 2 * index + 1, .request)
+                enclave.answer(2 * index + 1, .success([1]))
+            }
+        }
+    }
+
+    @Test func takesNoMoreRequestsWhileLargeAnswersWaitForCredit() throws {
+        var enclave = Machine(side: .enclave)
+        let big = [UInt8](repeating: 1, count: 1024 * 1024)
+        var id: UInt32 = 1
+        while case .request = try receive(&enclave, id, .request, [1]), id < 100 {
+            enclave.answer(id, .success(big))
+            id += 2
+        }
+        #expect(enclave.queuedAnswers.bytes == Machine.maximumQueuedAnswerBytes + big.count)
+        let refusal = try next(&enclave)
+        #expect(try refusal.header.callID == id && EnclaveFailure(decoding: refusal.body).code == .overloaded)
+        // With credit for what was sent, it goes on.
+        _ = records(&enclave)
+        _ = try receive(&enclave, 0, .credit, [0, 0x40, 0, 0])
+        _ = records(&enclave)
+        guard case .request = try receive(&enclave, id + 2, .request, [1]) else {
+            Issue.record("refused for ever")
+            return
+        }
+    }
+
     @Test func endsWithEveryWaiterAndEveryServedCall() throws {
         var host = Machine(side: .host)
         _ = start(&host, [1], "a")

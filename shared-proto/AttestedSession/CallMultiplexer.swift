@@ -75,6 +75,8 @@ struct CallMultiplexer<Waiter, Serving> {
     static var maximumAbandoned: Int { 256 }
     /// Errors, cancellations and credits waiting to be sent; a peer that lets more pile up does not read.
     static var maximumControlRecords: Int { 1024 }
+    /// Bytes of answers waiting to be sent, beyond which new requests are refused: a peer that returns no credit.
+    static var maximumQueuedAnswerBytes: Int { 4 * Limits.creditWindowBytes }
     /// Consumed bytes after which their credit is sent back.
     static var creditReturnBytes: Int { Limits.creditWindowBytes / 4 }
 
@@ -90,6 +92,8 @@ struct CallMultiplexer<Waiter, Serving> {
     var pending = PerTraffic(calls: Fifo<Message>(), callbacks: Fifo<Message>())
     var active = Fifo<Message>()
     var sendCredit = PerTraffic(calls: Limits.creditWindowBytes, callbacks: Limits.creditWindowBytes)
+    /// Answers that did not leave as a whole; to the peer these calls are still in progress.
+    var queuedAnswers = (count: 0, bytes: 0)
     var held = PerTraffic(calls: 0, callbacks: 0)
     var returnable = PerTraffic(calls: 0, callbacks: 0)
 

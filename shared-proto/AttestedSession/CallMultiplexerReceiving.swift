@@ -31,7 +31,7 @@ extension CallMultiplexer {
         guard !isMine(id) else { throw .callID }
         try hold(chunk.count, header)
         if id > lastPeerCallID {
-            guard callsServed < maximumServed else { throw .tooManyCalls }
+            guard callsServed + queuedAnswers.count < maximumServed else { throw .tooManyCalls }
             lastPeerCallID = id
             guard header.hasMore else { return unsafe serve(id, Array(chunk)) }
             assembling[id] = unsafe Array(chunk)
@@ -45,6 +45,11 @@ extension CallMultiplexer {
     }
 
     private mutating func serve(_ callID: UInt32, _ body: [UInt8]) -> Action {
+        guard queuedAnswers.bytes <= Self.maximumQueuedAnswerBytes else {
+            release(Consumption(traffic: Traffic(of: callID), bytes: body.count))
+            fail(callID, EnclaveFailure(.overloaded))
+            return .none
+        }
         served[callID] = Served(bytes: body.count)
         return .request(callID: callID, body: body)
     }

@@ -11,6 +11,10 @@ extension CallMultiplexer {
     /// Queues a message until its whole size fits the credit, in order with those before it.
     mutating func enqueue(_ message: Message) {
         let traffic = Traffic(of: message.callID)
+        if message.kind == .response {
+            queuedAnswers.count += 1
+            queuedAnswers.bytes += message.body.count
+        }
         if pending[traffic].isEmpty, sendCredit[traffic] >= message.body.count {
             sendCredit[traffic] -= message.body.count
             active.append(message)
@@ -42,6 +46,9 @@ extension CallMultiplexer {
         if hasMore {
             message.sentBytes = end
             active.append(message)
+        } else if message.kind == .response {
+            queuedAnswers.count -= 1
+            queuedAnswers.bytes -= message.body.count
         }
         let header = RecordHeader(callID: message.callID, kind: message.kind, hasMore: hasMore)
         return OutgoingRecord(header: header, body: message.body, range: start..<end)
