@@ -155,6 +155,27 @@ struct ListenerTests {
         #expect(enclave.stop())
     }
 
+    @Test func keepsNoDescriptorOfASessionThatFoundNoRoom() throws {
+        let enclave = try TestEnclave(limits: ListenerLimits(maximumSessions: 1, challengesPerSecond: 1000))
+        // All of them find room when they shake hands, and one when they confirm.
+        let raws = try (0..<150).map { _ in try RawHost(enclave) }
+        for raw in raws { try raw.shakeHands(enclave) }
+        let before = eventDescriptors()
+        for raw in raws { raw.send(try raw.seal(0, .credit, [0, 0, 0, 0])) }
+        #expect(raws.count { $0.isClosed(seconds: 1) } == raws.count - 1)
+        // Other tests make and close some at the same time.
+        #expect(eventually { eventDescriptors() - before < 75 })
+        #expect(enclave.stop())
+    }
+
+    private func eventDescriptors() -> Int {
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+        return files.count { file in
+            let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(file)")
+            return target?.contains("eventfd") == true
+        }
+    }
+
     @Test func keepsHalfOfTheChallengesForSessions() {
         let start = MonotonicInstant(nanoseconds: 1_000_000_000)
         var budget = ChallengeBudget(perSecond: 20, now: start)

@@ -210,7 +210,10 @@ internal import Sodium
                 .enclave, socket: connection.socket, output: confirming.output, peerStaticKey: confirming.hostKey,
                 role: confirming.role, expiresAt: confirming.expiresAt, handler: listener.calls
             ) { registry.remove($0) }
-            guard registry.add(session, role: confirming.role) else { throw .refused(.overloaded) }
+            guard registry.add(session, role: confirming.role) else {
+                session.discard()
+                throw .refused(.overloaded)
+            }
             do throws(SessionError) {
                 try session.run(confirming.input)
             } catch {

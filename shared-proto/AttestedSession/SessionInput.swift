@@ -16,14 +16,19 @@ extension Session {
         do throws(SessionError) {
             try Thread.start { [self] in loop(input) }
         } catch {
-            // Nobody else has the session yet: close what it owns, except the socket, which is still the caller's.
-            state.withLock { state in
-                state.ending = .connectionFailed
-                state.output = nil
-                state.socket = -1
-                Session.closeDescriptors(&state)
-            }
+            discard()
             throw error
+        }
+    }
+
+    /// Gives up a session that does not run and that nobody else has: closes what it owns, except the socket, which is
+    /// still the caller's.
+    func discard() {
+        state.withLock { state in
+            state.ending = .connectionFailed
+            state.output = nil
+            state.socket = -1
+            Session.closeDescriptors(&state)
         }
     }
 
