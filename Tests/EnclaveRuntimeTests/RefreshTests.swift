@@ -2,6 +2,7 @@ import AttestedSession
 import EnclaveProtocol
 import EnclaveVault
 import Foundation
+import Sodium
 import Synchronization
 import Testing
 
@@ -123,6 +124,24 @@ import Testing
         #expect(try harness.storedToken() == "r2")
         #expect(harness.pauses.milliseconds.withLock { $0.count } == 3)
         #expect(harness.google.refreshes == ["r1"])
+    }
+
+    @Test func aRotatedTokenNeverWaitsForAKey() throws {
+        // Sealed before the key was rotated: reading it does not bring the active key into memory.
+        let harness = try OperationHarness(["KMS_KEY_VERSION": "2", "KMS_DECRYPT_KEY_VERSIONS": "1"])
+        let before = try #require(KeyPolicy(keyID: harness.operations.vault.policy.keyID, activeVersion: 1))
+        let record = try TokenVault(policy: before, kms: harness.kms).seal(
+            token: SecretBytes(copying: Array("r1".utf8)), accountHash: harness.account("42"),
+            user: harness.reference.user, connector: harness.reference.connector, recordVersion: 1, port: harness.store)
+        harness.store.state.withLock { $0.records[harness.reference] = record }
+        harness.google.state.withLock { state in
+            state.onToken = { [store = harness.store] _ in
+                store.state.withLock { $0.hasNoKeys = true }
+                return (200, #"{"access_token":"a","expires_in":3600,"refresh_token":"r2"}"#)
+            }
+        }
+        #expect(try harness.refresh().recordVersion == 2)
+        #expect(try harness.storedToken() == "r2")
     }
 
     @Test func aLostAcknowledgementIsNoConflict() throws {

@@ -130,6 +130,50 @@ import Testing
         #expect(store.state.withLock { $0.puts.map(\.record.recordVersion) } == [1, 2])
     }
 
+    @Test func callersThatGaveUpWaitingTakeNobodysPlace() throws {
+        let enclave = try LocalEnclave(["ENCLAVE_RPC_MAX_IN_FLIGHT": "4"])
+        let store = MemoryStore()
+        let api = try enclave.session(as: .api, store: store)
+        let worker = try enclave.session(as: .worker, store: store)
+        try connect(enclave, api, token: "r1")
+        let _: EmptyMessage = try worker.call(.vaultForget, VaultForget(user: user))
+        let isAsked = Monitor(false)
+        let isHeld = Monitor(true)
+        enclave.google.state.withLock { state in
+            state.onToken = { _ in
+                isAsked.withLock(wake: true) { $0 = true }
+                _ = isHeld.wait(until: .now.advanced(bySeconds: 10)) { $0 ? nil : true }
+                return (200, #"{"access_token":"second","expires_in":3600}"#)
+            }
+        }
+        api.start(get()) { _ in }
+        #expect(isAsked.wait(until: .now.advanced(bySeconds: 10)) { $0 ? true : nil } == true)
+        // Behind that refresh: one caller cancels, two run into their deadlines.
+        let answers = Monitor(0)
+        let cancelled = api.start(get()) { _ in answers.withLock(wake: true) { $0 += 1 } }
+        for _ in 0..<2 { api.start(get(seconds: 1)) { _ in answers.withLock(wake: true) { $0 += 1 } } }
+        Threads.sleep(milliseconds: 100)
+        api.cancel(cancelled)
+        #expect(answers.wait(until: .now.advanced(bySeconds: 5)) { $0 == 3 ? true : nil } == true)
+        let item = DataItem(purpose: .llmCache, user: user, recordID: "r", content: [1])
+        var sealed: DataResults?
+        let deadline = MonotonicInstant.now.advanced(bySeconds: 2)
+        while sealed == nil, MonotonicInstant.now < deadline {
+            let seals = (0..<3).map { _ in Monitor<Bool?>(nil) }
+            for seal in seals {
+                worker.start(
+                    OutgoingCall(
+                        method: .dataSeal, body: DataItems([item]).encoded(), deadline: .now.advanced(bySeconds: 5),
+                        requestID: "test")
+                ) { result in seal.withLock(wake: true) { $0 = (try? result.get()) != nil } }
+            }
+            let all = seals.allSatisfy { $0.wait(until: .now.advanced(bySeconds: 5)) { $0 } == true }
+            if all { sealed = try worker.call(.dataSeal, DataItems([item])) }
+        }
+        #expect(sealed != nil)
+        isHeld.withLock(wake: true) { $0 = false }
+    }
+
     @Test func refusesWhatIsBeyondTheCallsInFlight() throws {
         let enclave = try LocalEnclave(["ENCLAVE_RPC_MAX_IN_FLIGHT": "2"])
         let store = MemoryStore()

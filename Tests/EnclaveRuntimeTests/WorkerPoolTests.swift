@@ -31,6 +31,25 @@ import Testing
         pool.stop()
     }
 
+    @Test func aBurstDoesNotQueueBehindTheOneThreadThatIsIdle() {
+        let pool = WorkerPool(size: 8)
+        let started = Monitor(0)
+        let isHeld = Monitor(true)
+        pool.submit(waitsForGoogle: false) { started.withLock(wake: true) { $0 += 1 } }
+        #expect(started.wait(until: .now.advanced(bySeconds: 5)) { $0 == 1 ? true : nil } == true)
+        // It has gone to sleep by now; none of these may wait for another.
+        Threads.sleep(milliseconds: 20)
+        for _ in 0..<4 {
+            pool.submit(waitsForGoogle: false) {
+                started.withLock(wake: true) { $0 += 1 }
+                _ = isHeld.wait(until: .now.advanced(bySeconds: 10)) { $0 ? nil : true }
+            }
+        }
+        #expect(started.wait(until: .now.advanced(bySeconds: 5)) { $0 == 5 ? true : nil } == true)
+        isHeld.withLock(wake: true) { $0 = false }
+        pool.stop()
+    }
+
     @Test func waitsEndWithTheirDeadline() {
         let monitor = Monitor(0)
         let start = MonotonicInstant.now

@@ -17,6 +17,8 @@ final class MemoryStore: RecordPort, CallHandler {
         /// Puts that do not arrive.
         var lostPuts = 0
         var refusesPuts = false
+        /// Wrapped keys cannot be read or written.
+        var hasNoKeys = false
     }
 
     let state = Mutex(State())
@@ -56,7 +58,10 @@ final class MemoryStore: RecordPort, CallHandler {
     }
 
     func wrappedKey(keyID: String, version: UInt32) throws(VaultError) -> WrappedKey? {
-        state.withLock { $0.keys["\(keyID) \(version)"] }
+        try state.withLock { state throws(VaultError) in
+            if state.hasNoKeys { throw .recordPortFailed }
+            return state.keys["\(keyID) \(version)"]
+        }
     }
 
     func putWrappedKey(_ key: WrappedKey, keyID: String, version: UInt32) throws(VaultError) -> Bool {

@@ -14,6 +14,7 @@ final class OperationHarness: Sendable {
     let google = ScriptedGoogle()
     let operations: Operations
     let pauses: Pauses
+    let kms: LocalKeyManagement
     let reference = ConnectorReference(user: UserID(UUID()), connector: ConnectorID(UUID()))
 
     /// What the enclave waited for; no test waits in truth.
@@ -27,12 +28,14 @@ final class OperationHarness: Sendable {
         let pauses = Pauses()
         self.pauses = pauses
         let folder = try TemporaryFolder()
-        let kms = try LocalKeyManagement(
+        kms = try LocalKeyManagement(
             keyFile: try folder.write("kms.key", Base64.encode(Random.bytes(32))), measurement: "m",
             allowedMeasurements: ["m"])
-        guard let policy = KeyPolicy(keyID: configuration.keyID, activeVersion: configuration.keyVersion) else {
-            throw VaultError.keyPolicyMismatch
-        }
+        guard
+            let policy = KeyPolicy(
+                keyID: configuration.keyID, activeVersion: configuration.keyVersion,
+                decryptVersions: configuration.decryptVersions)
+        else { throw VaultError.keyPolicyMismatch }
         operations = Operations(
             vault: TokenVault(policy: policy, kms: kms), configuration: configuration, provider: google,
             pause: { milliseconds in

@@ -21,6 +21,9 @@ final class TokenBroker: Sendable {
         let resume: @Sendable (Result<Void, EnclaveFailure>) -> Void
     }
 
+    /// Calls parked behind one refresh, those that were given up meanwhile included.
+    private static let maximumWaiters = 1024
+
     private let cache: AccessTokenCache
     private let refresher: TokenRefresher
     private let flights = Mutex<[ConnectorReference: [Waiter]]>([:])
@@ -37,9 +40,10 @@ final class TokenBroker: Sendable {
         _ reference: ConnectorReference, _ version: UInt64, _ lastingPort: any RecordPort,
         resume: @escaping @Sendable (Result<Void, EnclaveFailure>) -> Void
     ) throws(EnclaveFailure) -> Access {
-        enum Decision { case join, use, outdated, fly }
+        enum Decision { case join, use, outdated, fly, full }
         let decision = flights.withLock { flights -> Decision in
-            if flights[reference] != nil {
+            if let waiters = flights[reference]?.count {
+                guard waiters < Self.maximumWaiters else { return .full }
                 flights[reference]?.append(Waiter(recordVersion: version, resume: resume))
                 return .join
             }
@@ -53,6 +57,7 @@ final class TokenBroker: Sendable {
         }
         switch decision {
         case .join: return .joined
+        case .full: throw EnclaveFailure(.overloaded)
         case .outdated: return .outdated
         case .use:
             guard let token = cache.token(reference, recordVersion: version) else { return .outdated }

@@ -36,6 +36,7 @@ struct TokenRefresher: Sendable {
         _ reference: ConnectorReference, _ port: any RecordPort, _ lastRead: inout UInt64
     ) throws(EnclaveFailure) -> UInt64 {
         var current = try read(reference, port)
+        try loadKey(port)
         for _ in 0...Self.maximumChanges {
             lastRead = current.recordVersion
             guard let answer = try endpoint.refresh(current.token) else {
@@ -93,6 +94,15 @@ struct TokenRefresher: Sendable {
             expected = other.recordVersion
         }
         throw EnclaveFailure(.recordConflict)
+    }
+
+    /// Brings the key that seals a rotated token into memory before there is one: then no host can make it wait.
+    private func loadKey(_ port: any RecordPort) throws(EnclaveFailure) {
+        do throws(VaultError) {
+            try vault.warmUp(port: port)
+        } catch {
+            throw EnclaveFailure(error.code)
+        }
     }
 
     private func seal(

@@ -20,8 +20,9 @@ extension Operations {
         guard wallClock() <= opened.issuedAt + Self.verifierSeconds,
             opened.stateHash == Hash.sha256(Array(request.state.utf8))
         else { throw EnclaveFailure(.sealedDataRejected) }
-        // Read before the code is spent, so that a record that does not open costs the user nothing.
+        // Read before the code is spent, so that a record or key that cannot be had costs the user nothing.
         let known = try existing(reference, context.port)
+        try vaultCall { () throws(VaultError) in try vault.warmUp(port: context.port) }
         let answer = try endpoint.exchange(code: request.code, verifier: opened.verifier)
         guard let accountHash = answer.accountHash else { throw EnclaveFailure(.providerResponseInvalid) }
         guard let token = answer.refreshToken else { throw EnclaveFailure(.refreshTokenMissing) }

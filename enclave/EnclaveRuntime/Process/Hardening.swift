@@ -18,6 +18,8 @@ public enum Hardening {
 
     /// No core dump, no tracing by the same user, few heap arenas, wiping allocators in OpenSSL and libcurl.
     public static func apply() {
+        // With it libcurl would write the keys of every TLS connection to a file.
+        unsafe unsetenv("SSLKEYLOGFILE")
         var none = rlimit(rlim_cur: 0, rlim_max: 0)
         unsafe _ = setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
         _ = alfred_set_undumpable()

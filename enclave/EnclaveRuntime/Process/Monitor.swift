@@ -1,5 +1,6 @@
 public import AttestedSession
 internal import CLinux
+internal import Glibc
 
 /// A value behind a lock, with threads that may wait until it changes (a POSIX mutex and condition).
 @safe public final class Monitor<Value>: @unchecked Sendable {

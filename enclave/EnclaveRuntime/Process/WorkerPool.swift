@@ -26,7 +26,9 @@ public final class WorkerPool: Sendable {
         var startsThread = false
         monitor.signal { state in
             if waitsForGoogle { state.google.append(job) } else { state.local.append(job) }
-            if state.idle == 0, state.threads < size {
+            // An idle thread that was woken for an earlier job still counts as idle until it runs.
+            let ready = state.local.count + min(state.google.count, googleLimit - state.googleRunning)
+            if ready > state.idle, state.threads < size {
                 state.threads += 1
                 startsThread = true
             }

@@ -79,9 +79,10 @@ struct SessionPort: RecordPort {
             let call = OutgoingCall(
                 method: method, body: body, deadline: min(latest, deadline ?? latest), requestID: requestID,
                 traceparent: traceparent)
-            guard let bytes = try? session.callAndWait(call) else { continue }
-            // An answer that cannot be read is the host's failure, not a reason to ask another.
-            guard let answer = try? Answer(decoding: bytes) else { throw .recordPortFailed }
+            // An answer that cannot be read is none: another host may have a better one.
+            guard let bytes = try? session.callAndWait(call), let answer = try? Answer(decoding: bytes) else {
+                continue
+            }
             return answer
         }
         if let deadline, deadline <= .now { throw .timedOut }

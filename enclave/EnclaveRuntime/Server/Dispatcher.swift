@@ -113,10 +113,19 @@ final class Dispatcher: CallHandler {
         do throws(EnclaveFailure) {
             switch try operations.run(ticket.method, ticket.call.body, context) {
             case .answer(let bytes): ticket.finish(.success(bytes))
-            case .parked: break
+            case .parked: leaveWhenUnwanted(ticket)
             }
         } catch {
             ticket.finish(.failure(error))
+        }
+    }
+
+    /// A parked call whose caller gives up is over at once, however long that which it waits for takes.
+    private func leaveWhenUnwanted(_ ticket: CallTicket) {
+        // Weak: what it waits for holds the ticket, and the ticket holds this cancellation.
+        ticket.call.cancellation.onCancel { [weak ticket] in
+            guard let ticket else { return }
+            ticket.finish(.failure(EnclaveFailure(ticket.call.deadline > .now ? .cancelled : .timedOut)))
         }
     }
 
