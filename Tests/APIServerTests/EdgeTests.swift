@@ -77,6 +77,20 @@ import Testing
         #expect(answer.contains("HTTP/1.1 400 "))
     }
 
+    @Test func answersAWishForAnotherProtocolInThisOneAndCloses() async throws {
+        let head = "\(Self.host)Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+        let answer = try await exchange("GET /hello HTTP/1.1\r\n\(head)\r\nGET /hello HTTP/1.1\r\n\(Self.host)\r\n")
+        #expect(answer.hasPrefix("HTTP/1.1 200 "))
+        #expect(answer.lowercased().contains("connection: close"))
+        #expect(answer.components(separatedBy: "HTTP/1.1 ").count == 2)
+    }
+
+    @Test func keepsNoByteBehindATunnelThatIsNotOpened() async throws {
+        let head = "CONNECT api.test:443 HTTP/1.1\r\n\(Self.host)\r\n"
+        let answer = try await exchange(head + String(repeating: "x", count: 4_000_000))
+        #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 404 "), "a reset may eat the answer")
+    }
+
     @Test func invitesTheBodyThatWaits() async throws {
         let answer = try await withRoutes(Self.routes) { port in
             try await RawClient.exchange(

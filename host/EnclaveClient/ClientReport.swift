@@ -34,7 +34,13 @@ struct ClientReport: Sendable {
         refused(failure.refusal)
         log.event(
             "enclave_connect_failed", .warn,
-            [LogField(.step, failure.step.rawValue), LogField(.reason, failure.detail ?? failure.error.name)])
+            [LogField(.step, failure.step.rawValue), LogField(.reason, Self.reason(failure.error, failure.detail))])
+    }
+
+    /// The error's name with its detail, where that is short enough for a log line.
+    private static func reason(_ error: EnclaveCallError, _ detail: String?) -> String {
+        guard let detail, detail.utf8.count <= 200 else { return error.name }
+        return "\(error.name) (\(detail))"
     }
 
     func refused(_ refusal: AttestationRefusal?) {
@@ -47,7 +53,7 @@ struct ClientReport: Sendable {
         log.event(
             "enclave_probe_failed", .warn,
             [
-                LogField(.step, failure.step.rawValue), LogField(.reason, failure.error.name),
+                LogField(.step, failure.step.rawValue), LogField(.reason, Self.reason(failure.error, failure.detail)),
                 LogField(.attempt, attempt),
             ])
     }

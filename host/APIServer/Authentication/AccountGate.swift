@@ -1,4 +1,5 @@
 import EnclaveProtocol
+import HostRuntime
 import HostStorage
 import Synchronization
 
@@ -23,15 +24,10 @@ final class AccountGate: Sendable {
     }
 
     /// Throws `account_deleted` for a deleted user; inserts a user never seen before.
-    func check(_ user: UserID) async throws(APIError) {
+    func check(_ user: UserID, log: HostLog) async throws(APIError) {
         let now = ContinuousClock.now
         if active.withLock({ $0[user].map { now < $0 } ?? false }) { return }
-        let status: UserStatus
-        do throws(StorageError) {
-            status = try await users.ensureActive(user.uuid)
-        } catch {
-            throw APIError(error)
-        }
+        let status = try await stored(log) { () throws(StorageError) in try await users.ensureActive(user.uuid) }
         guard status == .active else { throw APIError(.accountDeleted) }
         active.withLock { active in
             if active.count >= Self.capacity { active = active.filter { now < $0.value } }

@@ -36,7 +36,7 @@ struct Authenticator: Sendable {
             guard error != .keysUnavailable else { throw APIError(.clerkJWKSUnavailable) }
             throw await refusal(of: client)
         }
-        try await accounts.check(user)
+        try await accounts.check(user, log: log)
         return user
     }
 

@@ -13,6 +13,7 @@ final class FirstByteHandler: ChannelInboundHandler {
     init(_ edge: EdgeHandler) { self.edge = edge }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard edge.wantsBytes else { return }
         edge.bytesArrived()
         context.fireChannelRead(data)
     }
@@ -31,6 +32,8 @@ final class EdgeHandler: ChannelDuplexHandler {
     private var deadline: NIODeadline?
     private var timer: Scheduled<Void>?
     private var isDraining = false
+    /// The decoder reads nothing behind this request and would keep every byte.
+    private var isLastRequest = false
     private var requestHeaders = HTTPHeaders()
     private var requestStart = ContinuousClock.now
 
@@ -52,6 +55,9 @@ final class EdgeHandler: ChannelDuplexHandler {
         context.fireChannelInactive()
     }
 
+    /// Whether what arrives now can still belong to a request.
+    var wantsBytes: Bool { !state.isRejected && !(isLastRequest && !state.isInBody) }
+
     func bytesArrived() {
         guard state.bytesArrived() else { return }
         requestHeaders = HTTPHeaders()
@@ -63,9 +69,15 @@ final class EdgeHandler: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !state.isRejected else { return }
+        var data = data
         switch unwrapInboundIn(data) {
-        case .head(let head):
+        case .head(var head):
             requestHeaders = head.headers
+            if EdgeRules.asksForUpgrade(head) {
+                isLastRequest = true
+                head.headers.replaceOrAdd(name: "connection", value: "close")
+                data = wrapInboundOut(.head(head))
+            }
             if let code = EdgeRules.refusal(of: head) { return reject(code) }
             if EdgeRules.expectsContinue(head), state.mayContinue { writeContinue(context) }
             state.headForwarded()
@@ -97,7 +109,7 @@ final class EdgeHandler: ChannelDuplexHandler {
         var outgoing = part
         switch part {
         case .head(var head):
-            if isDraining { head.headers.replaceOrAdd(name: "connection", value: "close") }
+            if isDraining || isLastRequest { head.headers.replaceOrAdd(name: "connection", value: "close") }
             outgoing = .head(head)
         case .body: break
         case .end: ends = true

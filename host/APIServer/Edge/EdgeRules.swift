@@ -30,6 +30,11 @@ enum EdgeRules {
         head.headers.first(name: "expect") != nil
     }
 
+    /// A wish for another protocol. It is not granted, but the decoder stops behind such a request all the same.
+    static func asksForUpgrade(_ head: HTTPRequestHead) -> Bool {
+        head.method == .CONNECT || head.headers.contains(name: "upgrade")
+    }
+
     /// Bytes of the request line and the header lines.
     private static func headSize(_ head: HTTPRequestHead) -> Int {
         head.headers.reduce(head.uri.utf8.count + 16) { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 }

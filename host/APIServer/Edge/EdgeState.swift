@@ -41,6 +41,8 @@ struct EdgeState: Sendable {
     }
 
     var isRejected: Bool { phase == .rejected }
+    /// The body of a request is awaited or arriving.
+    var isInBody: Bool { if case .body = phase { true } else { false } }
     /// No request is under way.
     var isQuiet: Bool { phase == .idle && forwarded == answered }
     /// An answer to the request in hand may be preceded by `100 Continue`.

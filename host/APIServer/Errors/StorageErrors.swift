@@ -1,3 +1,4 @@
+import HostRuntime
 import HostStorage
 
 extension APIError {
@@ -17,12 +18,19 @@ extension APIError {
 func stored<Value>(
     _ call: APICall, _ body: () async throws(StorageError) -> Value
 ) async throws(APIError) -> Value {
+    try await stored(call.log, body)
+}
+
+/// The same where there is no call yet.
+func stored<Value>(
+    _ log: HostLog, _ body: () async throws(StorageError) -> Value
+) async throws(APIError) -> Value {
     do throws(StorageError) {
         return try await body()
     } catch {
         switch error {
-        case .unexpected(let state): call.log.storageDefect(state)
-        case .unique(let constraint): call.log.storageDefect(constraint)
+        case .unexpected(let state): log.storageDefect(state)
+        case .unique(let constraint): log.storageDefect(constraint)
         default: break
         }
         throw APIError(error)

@@ -62,11 +62,13 @@ struct CompleteGoogleConnect: Sendable {
     private func connectorID(
         for user: UserID, _ claimed: ClaimedOAuthState, _ call: APICall
     ) async throws(APIError) -> UUID {
-        do throws(StorageError) {
-            return try await connectors.prepareConnect(user: user.uuid)
+        do throws(APIError) {
+            return try await stored(call) { () throws(StorageError) in
+                try await connectors.prepareConnect(user: user.uuid)
+            }
         } catch {
             try? await states.release(claimed.id, of: user.uuid)
-            throw APIError(error)
+            throw error
         }
     }
 
