@@ -103,12 +103,34 @@ import Testing
         #expect(unfinished.map(\.connector) == [connector])
         #expect(
             try await connectors.unfinishedRevocations(olderThan: .seconds(60), youngerThan: .seconds(3600)).isEmpty)
-        #expect(try await connectors.markRevoked(connector, of: user, attestedMeasurement: "m"))
-        #expect(try await !connectors.markRevoked(connector, of: user, attestedMeasurement: "m"))
+        #expect(try await connectors.markRevoked(connector, of: user, version: 1, attestedMeasurement: "m"))
+        #expect(try await !connectors.markRevoked(connector, of: user, version: 1, attestedMeasurement: "m"))
         #expect(try await connectors.markRevoking(connector, of: user) == nil)
         #expect(try await connectors.markRevoking(UUID(), of: user) == nil)
         #expect(try await connectors.markRevoking(connector, of: database.user()) == nil)
         #expect(try await database.count("alfred.audit_events where event_type = 'CONNECTOR_REVOKED'") == 1)
+    }
+
+    @Test func aLateEndOfARevocationLeavesANewConnectionAlone() async throws {
+        let database = try await TestDatabase.make()
+        let connectors = ConnectorRepository(database.pool)
+        let (user, _, connector) = try await database.connectedUser()
+        _ = try await connectors.markRevoking(connector, of: user)
+        for version in [Int64(2), 3] {
+            let write = SealedRecordWrite(
+                user: user, connector: connector, provider: .google, expectedVersion: version - 1,
+                newVersion: version, keyID: "k", keyVersion: 1, sealed: [UInt8(version)])
+            #expect(try await SealedRecordRepository(database.pool).put(write) == .stored)
+        }
+        let again = ConnectorActivation(
+            user: user, connector: connector, recordVersion: 3, scopes: [GoogleScope.calendar], state: UUID(),
+            accountChanged: false, attestedMeasurement: "m")
+        #expect(try await connectors.activate(again))
+        #expect(
+            try await !connectors.markRevoked(connector, of: user, version: 2, attestedMeasurement: "m"),
+            "version 2 was the tombstone, version 3 is a new grant")
+        #expect(try await connectors.find(connector, of: user)?.status == .active)
+        #expect(try await database.count("alfred.schedules where enabled") == 1)
     }
 
     @Test func aLateActivationDoesNotUndoARevocation() async throws {

@@ -89,6 +89,18 @@ import Testing
         #expect(try #require(try await outbox.timeUntilNextDue()) > .seconds(3500))
     }
 
+    @Test func postponedIsNoAttemptAndCountsByTheDatabasesClock() async throws {
+        let database = try await TestDatabase.make()
+        let outbox = OutboxRepository(database.pool)
+        _ = try await queue(database)
+        let push = try #require(try await outbox.claim(owner: "t", limit: 1).first)
+        #expect(try await outbox.record(.postponed(.seconds(60)), of: push))
+        #expect(
+            try await database.count(
+                "alfred.push_outbox where state = 'PENDING' and attempts = 0 and finished_at is null "
+                    + "and next_attempt_at between now() + interval '50 s' and now() + interval '60 s'") == 1)
+    }
+
     @Test func aRefusedDeviceIsDisabledInTheSameTransaction() async throws {
         let database = try await TestDatabase.make()
         let outbox = OutboxRepository(database.pool)

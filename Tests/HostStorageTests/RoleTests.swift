@@ -36,7 +36,9 @@ import Testing
         let preferences = try await PreferencesRepository(pool).getOrCreate(user)
         try await PreferencesRepository(pool).update(user, preferences)
         #expect(try await ConnectorRepository(pool).markRevoking(connector, of: user) != nil)
-        #expect(try await ConnectorRepository(pool).markRevoked(connector, of: user, attestedMeasurement: "m"))
+        #expect(
+            try await ConnectorRepository(pool).markRevoked(
+                connector, of: user, version: 1, attestedMeasurement: "m"))
         #expect(try await AuditRepository(pool).page(of: user).items.count == 5)
         try await HealthChecks(pool).migrations()
     }

@@ -13,6 +13,9 @@ final class ScriptedEnclave: WorkerEnclave {
         var script: Script
         var isAvailable = true
         var reads = 0
+        var revocations = 0
+        var revoke: Result<GoogleRevokeAnswer, EnclaveCallError> = .success(
+            GoogleRevokeAnswer(outcome: .revoked, recordVersion: 2))
     }
 
     private let key = Random.bytes(32)
@@ -39,6 +42,13 @@ final class ScriptedEnclave: WorkerEnclave {
     /// How often Google was read.
     var reads: Int { state.withLock { $0.reads } }
 
+    /// How often a grant was revoked.
+    var revocations: Int { state.withLock { $0.revocations } }
+
+    func answerRevocations(_ answer: Result<GoogleRevokeAnswer, EnclaveCallError>) {
+        state.withLock { $0.revoke = answer }
+    }
+
     func setAvailable(_ isAvailable: Bool) { state.withLock { $0.isAvailable = isAvailable } }
     func follow(_ script: @escaping Script) { state.withLock { $0.script = script } }
 
@@ -50,6 +60,15 @@ final class ScriptedEnclave: WorkerEnclave {
             return state.script
         }
         return try await script(resource)
+    }
+
+    func revokeGoogle(
+        user: UserID, connector: ConnectorID, context: CallContext
+    ) async throws(EnclaveCallError) -> GoogleRevokeAnswer {
+        try state.withLock { state -> Result<GoogleRevokeAnswer, EnclaveCallError> in
+            state.revocations += 1
+            return state.revoke
+        }.get()
     }
 
     func seal(_ items: [DataItem], context: CallContext) async throws(EnclaveCallError) -> DataResults {

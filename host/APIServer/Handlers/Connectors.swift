@@ -22,18 +22,23 @@ struct Connectors: Sendable {
         }
         guard let revoking else { throw APIError(.notFound) }
         guard revoking.provider == .google else { throw APIError(.unsupportedProvider) }
+        var version = revoking.recordVersion
         do throws(EnclaveCallError) {
-            _ = try await enclave.revokeGoogle(user: user, connector: ConnectorID(id), context: call.enclaveContext)
+            let answer = try await enclave.revokeGoogle(
+                user: user, connector: ConnectorID(id), context: call.enclaveContext)
+            version = Int64(clamping: answer.recordVersion)
         } catch {
-            // A tombstone means that an earlier try got this far.
+            // A tombstone means that an earlier try got this far: it is the record that was read above.
             guard error == .failed(EnclaveFailure(.recordRevoked)) else {
                 call.note(error, during: "google.revoke")
                 throw APIError(error, during: .revoke)
             }
         }
         let measurement = await enclave.attestedMeasurement
+        let tombstone = version
         _ = try await stored(call) { () throws(StorageError) in
-            try await connectors.markRevoked(id, of: user.uuid, attestedMeasurement: measurement)
+            try await connectors.markRevoked(
+                id, of: user.uuid, version: tombstone, attestedMeasurement: measurement)
         }
         return .json(.object(["status": .string(ConnectorStatus.revoked.rawValue)]))
     }

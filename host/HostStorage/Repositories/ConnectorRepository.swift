@@ -121,12 +121,15 @@ public struct ConnectorRepository: Sendable {
         }
     }
 
-    /// Records a finished revocation; `false` when it was recorded already.
+    /// Records a finished revocation, whose tombstone has `version`.
+    ///
+    /// - Returns: `false` when it was recorded already, or the record is newer: connected again since.
     public func markRevoked(
-        _ id: UUID, of user: UUID, attestedMeasurement: String
+        _ id: UUID, of user: UUID, version: Int64, attestedMeasurement: String
     ) async throws(StorageError) -> Bool {
         try await pool.withTransaction { tx throws(StorageError) in
-            guard try await tx.query(Self.setRevoked, [.uuid(id), .uuid(user)]).affected == 1 else { return false }
+            let parameters: [SQLValue] = [.uuid(id), .uuid(user), .int(version)]
+            guard try await tx.query(Self.setRevoked, parameters).affected == 1 else { return false }
             try await ScheduleRepository.disableAll(of: user, in: tx)
             try await tx.audit(.connectorRevoked(connector: id, attestedMeasurement: attestedMeasurement), for: user)
             return true
@@ -197,7 +200,7 @@ extension ConnectorRepository {
     private static let setRevoked = Statement.write(
         """
         update alfred.connectors set status = 'REVOKED', revoked_at = now(), updated_at = now()
-        where id = $1 and user_id = $2 and status <> 'REVOKED'
+        where id = $1 and user_id = $2 and status <> 'REVOKED' and record_version <= $3
         """)
 
     private static let setReconnectRequired = Statement.write(

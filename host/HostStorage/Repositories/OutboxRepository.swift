@@ -41,8 +41,10 @@ public enum PushOutcome: Sendable {
     case failed(code: String, disableDevice: String? = nil, registeredBefore: Date? = nil)
     /// Again after a pause; failed when it was the last of `maximumAttempts`.
     case again(code: String, after: Duration)
-    /// Held back without counting as an attempt.
+    /// Held back without counting as an attempt, until the user's wall clock says so.
     case held(until: Date)
+    /// Held back without counting as an attempt, by the database's clock.
+    case postponed(Duration)
 }
 
 public struct OutboxRepository: Sendable {
@@ -154,6 +156,10 @@ private struct Change {
             (state, code) = ("PENDING", nil)
             heldUntil = until
             attemptsUsed = 0
+        case .postponed(let duration):
+            (state, code) = ("PENDING", nil)
+            pause = duration
+            attemptsUsed = 0
         }
     }
 
@@ -170,7 +176,7 @@ private struct Change {
             return .notificationSuppressed(
                 job: push.job, reason: "quiet_hours", quietHoursStart: start, quietHoursEnd: end, kind: push.kind)
         case .failed, .again: return attempt(.failed)
-        case .held: return nil
+        case .held, .postponed: return nil
         }
     }
 }

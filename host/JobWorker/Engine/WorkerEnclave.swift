@@ -14,6 +14,10 @@ public protocol WorkerEnclave: Sendable {
     func getGoogle(
         user: UserID, connector: ConnectorID, resource: GoogleResource, context: CallContext
     ) async throws(EnclaveCallError) -> GoogleGetAnswer
+    /// Revokes the grant at Google and leaves a tombstone.
+    func revokeGoogle(
+        user: UserID, connector: ConnectorID, context: CallContext
+    ) async throws(EnclaveCallError) -> GoogleRevokeAnswer
     /// Seals values under their purpose, owner and record.
     func seal(_ items: [DataItem], context: CallContext) async throws(EnclaveCallError) -> DataResults
     /// Opens values sealed before.

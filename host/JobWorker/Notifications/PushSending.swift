@@ -12,7 +12,7 @@ struct PushSending: Sendable {
     /// Tries of recording an outcome while Postgres is away; after them the lease runs out.
     static let recordingTries = 5
     /// Wait after a failure that was not the notification's.
-    static let heldPause = 2.0
+    static let heldPause = Duration.seconds(2)
 
     let stores: WorkerStores
     let enclave: any WorkerEnclave
@@ -44,7 +44,7 @@ struct PushSending: Sendable {
         } catch {
             let failure = EnclaveErrorMapping.job(error, during: .data)
             switch failure.kind {
-            case .deferred: return .held(until: now().addingTimeInterval(Self.heldPause))
+            case .deferred: return .postponed(Self.heldPause)
             case .transient: return .again(code: failure.code, after: PushRetry.wait(after: push.attempt))
             case .permanent, .skip: return .failed(code: failure.code)
             }
@@ -63,7 +63,7 @@ struct PushSending: Sendable {
             return .suppressed(
                 quietHoursStart: preferences.quietHoursStart, quietHoursEnd: preferences.quietHoursEnd)
         } catch {
-            return .held(until: now().addingTimeInterval(Self.heldPause))
+            return .postponed(Self.heldPause)
         }
     }
 
@@ -105,7 +105,7 @@ struct PushSending: Sendable {
             return first
         }
         switch answer {
-        case nil: return .held(until: now())
+        case nil: return .postponed(.zero)
         case .delivered: return .delivered
         case .simulated: return .simulated
         case .transient(let code, let retryAfter):

@@ -17,7 +17,7 @@ extension WorkerReport.Tick {
         switch outcome {
         case .failed: pushFailed += 1
         case .suppressed: suppressed += 1
-        case .delivered, .simulated, .again, .held: break
+        case .delivered, .simulated, .again, .held, .postponed: break
         }
     }
 }
@@ -53,14 +53,14 @@ extension PushOutcome {
         case .suppressed: "suppressed"
         case .failed: "failed"
         case .again: "retried"
-        case .held: "held"
+        case .held, .postponed: "held"
         }
     }
 
     var code: String? {
         switch self {
         case .failed(let code, _, _), .again(let code, _): code
-        case .delivered, .simulated, .suppressed, .held: nil
+        case .delivered, .simulated, .suppressed, .held, .postponed: nil
         }
     }
 
@@ -68,7 +68,7 @@ extension PushOutcome {
     var isSent: Bool {
         switch self {
         case .delivered, .simulated: true
-        case .suppressed, .failed, .again, .held: false
+        case .suppressed, .failed, .again, .held, .postponed: false
         }
     }
 }
