@@ -59,6 +59,8 @@ enum WorkerProgram {
             services.append(OperationsListener(address: address, readiness: readiness, log: log, metrics: metrics))
         }
         services.append(EnclaveMetricsPull(enclave: parts.enclave, metrics: metrics))
+        services.append(
+            RevocationRepeater(stores: WorkerStores(parts.pool), enclave: parts.enclave, log: log))
         services.append(worker)
         var group = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log.libraryLogger("services"))
@@ -90,7 +92,7 @@ enum WorkerProgram {
         var count = 0
         for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
             count += 1
-            if count > 1 { exit(1) }
+            if count > 1 { _exit(1) }
         }
     }
 }
