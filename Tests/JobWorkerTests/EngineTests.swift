@@ -10,7 +10,7 @@ import Testing
 @testable import JobWorker
 
 /// Leases, death, drain and retries, on a real database.
-@Suite(.serialized) struct EngineTests {
+@Suite(.serialized, .freshDatabase) struct EngineTests {
     private let soon = Date().addingTimeInterval(14 * 60)
 
     private func reminding(push: RecordingPush = RecordingPush(), settings: [String: String] = [:]) async throws
@@ -133,6 +133,25 @@ import Testing
         let row = try await world.database.text(
             "select concat_ws(' ', state, attempts, deferrals, last_error_code, lease_owner) from alfred.jobs")
         #expect(row == "PENDING 0 1 WORKER_DRAINED")
+    }
+
+    @Test func handsBackASendThatTheDrainCutsOff() async throws {
+        let push = RecordingPush(hang)
+        let world = try await reminding(push: push, settings: ["WORKER_DRAIN_TIMEOUT_SECONDS": "1"])
+        _ = try await world.connectedUser()
+        try await world.withWorker {
+            try await until { push.messages.count == 1 }
+        }
+        let row = try await world.database.text(
+            "select concat_ws(' ', state, attempts, lease_owner) from alfred.push_outbox")
+        #expect(row == "PENDING 0")
+        push.follow { _ in .delivered }
+        try await world.withWorker {
+            try await until {
+                try await world.database.count("alfred.push_outbox where state = 'DELIVERED'") == 1
+            }
+        }
+        #expect(push.messages.count == 2 && push.shown.count == 1)
     }
 
     @Test func finishesShortWorkWhileItDrains() async throws {

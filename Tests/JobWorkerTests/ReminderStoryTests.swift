@@ -10,7 +10,7 @@ import Testing
 @testable import JobWorker
 
 /// From the calendar to the phone, on a real database.
-@Suite(.serialized) struct ReminderStoryTests {
+@Suite(.serialized, .freshDatabase) struct ReminderStoryTests {
     private let soon = Date().addingTimeInterval(14 * 60)
 
     private func world(

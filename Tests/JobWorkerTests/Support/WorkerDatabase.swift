@@ -1,8 +1,9 @@
 import Foundation
+import Testing
 
 @testable import HostStorage
 
-/// A migrated database of its own for one test, dropped with the last owner.
+/// A migrated database of its own for one test.
 final class WorkerDatabase: Sendable {
     let name = "alfred_worker_\(UUID().uuidString.lowercased().replacing("-", with: ""))"
     let url: String
@@ -19,16 +20,17 @@ final class WorkerDatabase: Sendable {
         pool = PostgresPool(configuration)
     }
 
-    deinit {
+    /// Done by the test itself, not by `deinit`: a process that ends in the middle of a connect may abort.
+    fileprivate func drop() async throws {
         pool.shutdown()
-        let name = name
-        Task {
-            let administration = try PostgresPool(
-                PostgresConfiguration(url: Self.address("postgres"), maximumConnections: 2))
-            _ = try await administration.query(.write("drop database if exists \(name) with (force)"))
-            administration.shutdown()
-        }
+        let administration = try PostgresPool(
+            PostgresConfiguration(url: Self.address("postgres"), maximumConnections: 2))
+        defer { administration.shutdown() }
+        _ = try await administration.query(.write("drop database if exists \(name) with (force)"))
     }
+
+    /// The database of the running test.
+    @TaskLocal static var current: WorkerDatabase?
 
     struct NoServer: Error, CustomStringConvertible {
         let description = "TEST_DATABASE_URL must name a running server; scripts/test starts one"
@@ -56,6 +58,29 @@ final class WorkerDatabase: Sendable {
     func text(_ query: String) async throws -> String? {
         try await sql(query).first?.optional(0, Row.text)
     }
+}
+
+/// Gives each test of a suite a database of its own and drops it afterwards.
+struct FreshDatabase: SuiteTrait, TestTrait, TestScoping {
+    var isRecursive: Bool { true }
+
+    func provideScope(
+        for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
+    ) async throws {
+        let database = try await WorkerDatabase()
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await WorkerDatabase.$current.withValue(database) { try await function() })
+        } catch {
+            result = .failure(error)
+        }
+        try await database.drop()
+        try result.get()
+    }
+}
+
+extension Trait where Self == FreshDatabase {
+    static var freshDatabase: Self { Self() }
 }
 
 /// What a test waited for did not happen in time.

@@ -23,7 +23,7 @@ final class WorkerWorld: Sendable {
     init(
         _ enclave: ScriptedEnclave, push: RecordingPush = RecordingPush(), settings: [String: String] = [:]
     ) async throws {
-        database = try await WorkerDatabase()
+        database = try #require(WorkerDatabase.current, "the suite lacks the trait .freshDatabase")
         self.enclave = enclave
         self.push = push
         self.settings = settings

@@ -1,3 +1,4 @@
-import Foundation
+import Glibc
 
-exit(await WorkerProgram.run())
+// Not `exit`: it would run the clean-up of C libraries while a thread of theirs may still be connecting.
+_exit(await WorkerProgram.run())
