@@ -104,6 +104,19 @@ import Testing
         }
     }
 
+    @Test func asksFewSessionsOfOneHostAndEachOtherHost() throws {
+        // Seen from here it is the enclave's key that tells hosts apart.
+        let crowd = try LocalEnclave()
+        let other = try LocalEnclave()
+        let many = try (0..<6).map { _ in try crowd.session(as: .api, store: MemoryStore()) }
+        let single = try other.session(as: .worker, store: MemoryStore())
+        let sessions = CallbackSessions()
+        sessions.use { [single] + many }
+        #expect(sessions.candidates(first: many[0]).map(\.id) == [many[0], single, many[5], many[4], many[3]].map(\.id))
+        many[0].close()
+        #expect(sessions.candidates(first: many[0]).map(\.id) == [single, many[5], many[4], many[3]].map(\.id))
+    }
+
     @Test func drainingRefusesSessionsAndEndsThem() throws {
         let enclave = try LocalEnclave()
         let session = try enclave.session(as: .api, store: MemoryStore())

@@ -5,16 +5,24 @@ internal import Synchronization
 
 /// The open sessions over which the enclave can ask hosts for records.
 final class CallbackSessions: Sendable {
+    /// Sessions of one host key that are asked in turn: one host with many silent sessions must not hold a thread long.
+    private static let maximumPerHost = 3
+
     private let source = Mutex<@Sendable () -> [Session]>({ [] })
 
     /// Says where the sessions are, once there is a listener.
     func use(_ source: @escaping @Sendable () -> [Session]) { self.source.withLock { $0 = source } }
 
-    /// Sessions that answer callbacks, `first` in front, then the youngest.
+    /// Sessions that answer callbacks, `first` in front, then the youngest of each host.
     func candidates(first: Session) -> [Session] {
+        var asked: [[UInt8]: Int] = [:]
         let others = source.withLock { $0 }()
             .filter { $0.id != first.id && $0.role != .operation && $0.acceptsCalls }
             .sorted { $0.id > $1.id }
+            .filter { session in
+                asked[session.peerStaticKey, default: 0] += 1
+                return asked[session.peerStaticKey, default: 0] <= Self.maximumPerHost
+            }
         return (first.isOpen ? [first] : []) + others
     }
 
