@@ -152,7 +152,7 @@ extension DeviceRepository {
     private static let makeSchedulesDue = Statement.write(
         """
         update alfred.schedules set next_run_at = now(), updated_at = now()
-        where user_id = $1 and enabled and kind in ('CALENDAR_SCAN', 'URGENT_EMAIL_CHECK') and next_run_at > now()
+        where user_id = $1 and enabled and kind in ('CALENDAR_SCAN', 'URGENT_EMAIL_CHECK')
         returning id
         """)
 
