@@ -175,6 +175,8 @@ import Testing
         #expect(harness.refusal { () throws(EnclaveFailure) in _ = try harness.get() } == .recordRevoked)
         #expect(harness.storedVersion == 2)
         #expect(harness.google.state.withLock { $0.reads }.isEmpty)
+        // Who revoked knew "r1" only, which need not end a grant that has moved on.
+        #expect(harness.google.state.withLock { $0.revoked } == ["r2"])
     }
 
     @Test func aResealedRecordWithTheUsedTokenIsWrittenOver() throws {
@@ -193,6 +195,7 @@ import Testing
         harness.google.issueTokens { _ in "r2" }
         harness.store.state.withLock { $0.refusesPuts = true }
         #expect(harness.refusal { () throws(EnclaveFailure) in _ = try harness.refresh() } == .recordRefused)
+        #expect(harness.google.state.withLock { $0.revoked } == ["r2"])
     }
 
     @Test func invalidGrantOfAnUnchangedRecordNeedsReconnecting() throws {
