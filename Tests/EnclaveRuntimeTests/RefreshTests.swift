@@ -179,6 +179,18 @@ import Testing
         #expect(harness.google.state.withLock { $0.revoked } == ["r2"])
     }
 
+    @Test func aRevocationDuringARefreshStopsTheCallThatRefreshed() throws {
+        try harness.plant("r1", version: 1)
+        harness.google.state.withLock { [harness] state in
+            state.onToken = { _ in
+                try? harness.plantTombstone(version: 2)
+                return (200, #"{"access_token":"a","expires_in":3600}"#)
+            }
+        }
+        #expect(harness.refusal { () throws(EnclaveFailure) in _ = try harness.get() } == .recordRevoked)
+        #expect(harness.google.state.withLock { $0.reads }.isEmpty)
+    }
+
     @Test func aResealedRecordWithTheUsedTokenIsWrittenOver() throws {
         try harness.plant("r1", version: 1)
         harness.google.issueTokens { $0 == "r1" ? "r2" : nil }

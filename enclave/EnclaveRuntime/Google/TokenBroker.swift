@@ -12,7 +12,7 @@ final class TokenBroker: Sendable {
         case token(AccessTokenCache.Token)
         /// A refresh is under way; `resume` is called at its end.
         case joined
-        /// The record that the caller read is no longer the current one: read it again.
+        /// The record that the caller read may no longer be the current one: read it again.
         case outdated
     }
 
@@ -84,7 +84,8 @@ final class TokenBroker: Sendable {
             default: waiter.resume(.success(()))
             }
         }
-        guard let token = cache.token(reference, recordVersion: try result.get()) else { return .outdated }
-        return .token(token)
+        _ = try result.get()
+        // Google and the host had all the time they wanted: what holds now is for the record to say.
+        return .outdated
     }
 }
