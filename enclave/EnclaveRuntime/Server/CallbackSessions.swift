@@ -8,15 +8,21 @@ final class CallbackSessions: Sendable {
     /// Sessions of one host key that are asked in turn: one host with many silent sessions must not hold a thread long.
     private static let maximumPerHost = 3
 
-    private let source = Mutex<@Sendable () -> [Session]>({ [] })
+    /// A struct around the closure: a closure that is itself the value of a `Mutex` is wrapped once more each time it is
+    /// read, and the chain that calls it grows until the stack is used up.
+    private struct Source: Sendable {
+        var sessions: @Sendable () -> [Session]
+    }
+
+    private let source = Mutex(Source { [] })
 
     /// Says where the sessions are, once there is a listener.
-    func use(_ source: @escaping @Sendable () -> [Session]) { self.source.withLock { $0 = source } }
+    func use(_ source: @escaping @Sendable () -> [Session]) { self.source.withLock { $0.sessions = source } }
 
     /// Sessions that answer callbacks, `first` in front, then the youngest of each host.
     func candidates(first: Session) -> [Session] {
         var asked: [[UInt8]: Int] = [:]
-        let others = source.withLock { $0 }()
+        let others = source.withLock { $0.sessions }()
             .filter { $0.id != first.id && $0.role != .operation && $0.acceptsCalls }
             .sorted { $0.id > $1.id }
             .filter { session in
