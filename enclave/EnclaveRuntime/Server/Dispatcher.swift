@@ -12,6 +12,8 @@ final class Dispatcher: CallHandler {
 
     private struct Load {
         var calls = 0
+        /// Those of them that wait for Google; a quarter of the room is kept for the others.
+        var googleCalls = 0
         var running = 0
     }
 
@@ -48,6 +50,10 @@ final class Dispatcher: CallHandler {
         guard plain.status == .ok else { return refuse(method.name, role, .draining, reply) }
         let hasRoom = load.withLock { load in
             guard load.calls < maximumInFlight else { return false }
+            if method.callsGoogle {
+                guard load.googleCalls < maximumInFlight - maximumInFlight / 4 else { return false }
+                load.googleCalls += 1
+            }
             load.calls += 1
             return true
         }
@@ -130,7 +136,10 @@ final class Dispatcher: CallHandler {
     }
 
     private func finished(_ ticket: CallTicket, _ result: String, _ milliseconds: Int) {
-        load.withLock(wake: true) { $0.calls -= 1 }
+        load.withLock(wake: true) { load in
+            load.calls -= 1
+            if ticket.method.callsGoogle { load.googleCalls -= 1 }
+        }
         operations.counters.callAnswered(ticket.method.name, result)
         let isQuiet = result == "ok" && !ticket.method.callsGoogle
         log.write(
