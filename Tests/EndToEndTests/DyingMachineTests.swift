@@ -23,6 +23,7 @@ extension EndToEnd {
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { try await Killer(stack).run(until: end) }
                     for user in users { group.addTask { try await user.live(until: end, control) } }
+                    group.addTask { try await Self.tellStories(until: end, on: stack, control) }
                     try await group.waitForAll()
                 }
                 for user in users { try await user.expectEachReminderOnce(control) }
@@ -47,6 +48,37 @@ extension EndToEnd {
                 users.append(user)
             }
             return users
+        }
+
+        /// One newcomer after the other connects, gets a reminder and revokes; the phone repeats what failed.
+        private static func tellStories(
+            until end: ContinuousClock.Instant, on stack: LocalStack, _ control: SimulatorControl
+        ) async throws {
+            var number = 100
+            while ContinuousClock.now < end {
+                number += 1
+                let user = ChaosUser(number: number, phone: try await stack.phone(subject: "user_chaos_\(number)"))
+                try await control.setConsent(ConsentPolicy(account: user.account))
+                try await user.repeating("connect") { try await $0.connectGoogle().status == 200 }
+                try await user.repeating("quiet hours") {
+                    try await $0.switchOffQuietHours()
+                    return true
+                }
+                try await user.meet(control)
+                try await user.repeating("register") {
+                    try await $0.register(device: "iphone-\(number)", token: user.deviceToken)
+                    return true
+                }
+                try await user.expectEachReminderOnce(control, atLeast: 1)
+                try await user.repeating("revoke") { phone in
+                    let list = try await phone.expect("GET", "/v1/connectors")
+                    let items = list.json["items"] as? [[String: any Sendable]] ?? []
+                    guard let item = items.first, let id = item["connector_id"] as? String else { return false }
+                    if item["status"] as? String == "REVOKED" { return true }
+                    return try await phone.call("DELETE", "/v1/connectors/\(id)").status == 200
+                }
+                #expect(try await control.isRevoked(account: user.account), "user \(number)")
+            }
         }
 
         private static func expectNothingStuck(_ stack: LocalStack) async throws {
@@ -109,19 +141,8 @@ final class ChaosUser: Sendable {
 
     /// Makes meetings, and lets the app register again and again, which also makes the calendar scan due.
     func live(until end: ContinuousClock.Instant, _ control: SimulatorControl) async throws {
-        let format = ISO8601DateFormatter()
-        var count = 0
         while ContinuousClock.now < end {
-            count += 1
-            let start = Date().addingTimeInterval(15 * 60 + Double.random(in: 1...6))
-            let title = "Meeting \(number)-\(count)"
-            try await control.putEvent(
-                account: account,
-                CalendarEvent(
-                    id: "chaos\(number)x\(count)", summary: title,
-                    start: .init(dateTime: format.string(from: start)),
-                    end: .init(dateTime: format.string(from: start.addingTimeInterval(600)))))
-            meetings.add(title)
+            try await meet(control)
             _ = try? await phone.register(device: "iphone-\(number)", token: deviceToken)
             try await Task.sleep(for: .milliseconds(Int.random(in: 1000...2500)))
         }
@@ -131,10 +152,30 @@ final class ChaosUser: Sendable {
         }
     }
 
+    /// Puts a meeting into the calendar, a few seconds more than 15 minutes away.
+    func meet(_ control: SimulatorControl) async throws {
+        let format = ISO8601DateFormatter()
+        let start = Date().addingTimeInterval(15 * 60 + Double.random(in: 1...6))
+        let title = meetings.new(of: number)
+        try await control.putEvent(
+            account: account,
+            CalendarEvent(
+                id: title.lowercased().filter { $0.isLetter || $0.isNumber }, summary: title,
+                start: .init(dateTime: format.string(from: start)),
+                end: .init(dateTime: format.string(from: start.addingTimeInterval(600)))))
+    }
+
+    /// Repeats `step` until it answers true; a phone without an answer asks again.
+    func repeating(_ what: String, _ step: (Phone) async throws -> Bool) async throws {
+        _ = try await eventually("\(what) of user \(number)", within: .seconds(90)) { () -> Bool? in
+            try await step(phone) ? true : nil
+        }
+    }
+
     /// One notification for each meeting: not none, not two.
-    func expectEachReminderOnce(_ control: SimulatorControl) async throws {
+    func expectEachReminderOnce(_ control: SimulatorControl, atLeast least: Int = 4) async throws {
         let titles = meetings.all
-        #expect(titles.count > 3)
+        #expect(titles.count >= least)
         let token = deviceToken
         _ = try await eventually("all \(titles.count) reminders of user \(number)", within: .seconds(90)) {
             () -> Bool? in
@@ -155,5 +196,12 @@ private final class MeetingList: @unchecked Sendable {
     private var titles: [String] = []
 
     var all: [String] { lock.withLock { titles } }
-    func add(_ title: String) { lock.withLock { titles.append(title) } }
+
+    /// A title not used before.
+    func new(of user: Int) -> String {
+        lock.withLock {
+            titles.append("Meeting \(user)-\(titles.count + 1)")
+            return titles[titles.count - 1]
+        }
+    }
 }
