@@ -83,14 +83,16 @@ struct TokenRefresher: Sendable {
             let record = try seal(rotated, current.accountHash, reference, expected + 1, port)
             switch try writer.put(record, reference, port) {
             case .stored: return .stored(expected + 1)
-            case .refused: throw orphaned(rotated, EnclaveFailure(.recordRefused))
+            case .refused: throw EnclaveFailure(.recordRefused)
             case .conflict: break
             }
             let other: OpenedConnector
             do throws(EnclaveFailure) {
                 other = try read(reference, port)
             } catch {
-                throw error.code == .recordRevoked ? orphaned(rotated, error) : error
+                // The grant was to end while its token was being replaced: nobody else has the new one.
+                if error.code == .recordRevoked { _ = try? endpoint.revoke(rotated) }
+                throw error
             }
             // The put had arrived, only its acknowledgement was lost.
             if SecretBytes.constantTimeEqual(other.token, rotated) { return .stored(other.recordVersion) }
@@ -99,12 +101,6 @@ struct TokenRefresher: Sendable {
             expected = other.recordVersion
         }
         throw EnclaveFailure(.recordConflict)
-    }
-
-    /// The grant was to end while its token was being replaced: nobody else has the new one, so it ends here.
-    private func orphaned(_ rotated: borrowing SecretBytes, _ failure: EnclaveFailure) -> EnclaveFailure {
-        _ = try? endpoint.revoke(rotated)
-        return failure
     }
 
     /// Brings the key that seals a rotated token into memory before there is one: then no host can make it wait.
