@@ -91,6 +91,24 @@ import Testing
         #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 404 "), "a reset may eat the answer")
     }
 
+    @Test func answersEveryOddTarget() async throws {
+        let targets = [
+            "http://", "http:///hello", "//hello", "//", "?", "/?", "/%", "/%zz", "/hello?%", "http://[::1",
+            "http://a:99999999999999999999/hello", "http://a:-1/", "http://@:@/", "*", "/hello#f", "/..", "/hello/",
+            "/\u{7f}", "/é", "/a?b?c=%00", "urn:x", ":", "/v1/connectors/%2e%2e",
+        ]
+        try await withRoutes(Self.routes) { port in
+            for target in targets {
+                let answer = try await RawClient.exchange(
+                    port, "GET \(target) HTTP/1.1\r\n\(Self.host)Connection: close\r\n\r\n")
+                #expect(answer.hasPrefix("HTTP/1.1 "), "\(target): \(answer.prefix(40))")
+            }
+            let last = try await RawClient.exchange(
+                port, "GET /hello HTTP/1.1\r\n\(Self.host)Connection: close\r\n\r\n")
+            #expect(last.hasPrefix("HTTP/1.1 200 "))
+        }
+    }
+
     @Test func invitesTheBodyThatWaits() async throws {
         let answer = try await withRoutes(Self.routes) { port in
             try await RawClient.exchange(

@@ -27,6 +27,15 @@ private func redis() async throws -> RedisConnection {
         #expect(throws: RedisError.badURL) { _ = try RedisConnection(RedisOptions(url: text)) }
     }
 
+    @Test func tellsThatThePasswordIsWrong() async throws {
+        let url = try #require(ProcessInfo.processInfo.environment["TEST_REDIS_URL"])
+        var parts = try #require(URLComponents(string: url))
+        (parts.user, parts.password) = ("default", "not-the-password")
+        let connection = try RedisConnection(
+            RedisOptions(url: try #require(parts.string), timeout: .seconds(5)))
+        await #expect(throws: RedisError.refused("WRONGPASS")) { try await connection.ping() }
+    }
+
     @Test func isBinarySafeAndKeepsAnswersApart() async throws {
         let connection = try await redis()
         let prefix = UUID().uuidString
@@ -115,10 +124,10 @@ private func redis() async throws -> RedisConnection {
         let limiter = SlidingWindowLimiter(try await redis(), localPercent: 25)
         let limit = RateLimit(bucket: "test-\(UUID())", limit: 1, windowSeconds: 1)
         for _ in 0..<3 { #expect(await limiter.peek(limit, subject: "s").isAllowed) }
+        let started = ContinuousClock.now
         #expect(await limiter.admit(limit, subject: "s").isAllowed)
         #expect(await !limiter.peek(limit, subject: "s").isAllowed)
         // Denied requests all along the window do not keep it closed.
-        let started = ContinuousClock.now
         #expect(await eventually { await limiter.admit(limit, subject: "s").isAllowed })
         let waited = ContinuousClock.now - started
         #expect(waited > .milliseconds(900) && waited < .seconds(3))

@@ -66,7 +66,8 @@ struct StartUp: Sendable {
         do throws(StorageError) {
             try await checks.database()
         } catch {
-            throw StartUpFailure(step: .database, reason: error.name)
+            let problem = await ConnectProblem.find(pool.configuration)
+            throw StartUpFailure(step: .database, reason: problem?.rawValue ?? error.name)
         }
         do throws(StorageError) {
             try await checks.migrations()
@@ -117,7 +118,7 @@ extension RedisError {
         case .unavailable: "unavailable"
         case .timeout: "timeout"
         case .badURL: "bad_url"
-        case .refused: "refused"
+        case .refused(let word): "refused \(word)"
         case .unexpectedAnswer: "unexpected_answer"
         }
     }

@@ -68,7 +68,7 @@ struct StartUp {
             try await redis.ping()
             return redis
         } catch {
-            throw StartUpFailure(step: .redis, reason: "\(error)")
+            throw StartUpFailure(step: .redis, reason: Self.word(error))
         }
     }
 
@@ -77,12 +77,23 @@ struct StartUp {
         do throws(StorageError) {
             try await checks.database()
         } catch {
-            throw StartUpFailure(step: .database, reason: Self.word(error))
+            let problem = await ConnectProblem.find(pool.configuration)
+            throw StartUpFailure(step: .database, reason: problem?.rawValue ?? Self.word(error))
         }
         do throws(StorageError) {
             try await checks.migrations()
         } catch {
             throw StartUpFailure(step: .schema, reason: Self.word(error))
+        }
+    }
+
+    private static func word(_ error: RedisError) -> String {
+        switch error {
+        case .unavailable: "unavailable"
+        case .timeout: "timeout"
+        case .badURL: "bad_url"
+        case .refused(let word): "refused \(word)"
+        case .unexpectedAnswer: "unexpected_answer"
         }
     }
 

@@ -18,19 +18,24 @@ import Glibc
     static func connect(_ url: String, timeout: Duration) throws(StorageError) -> PostgresHandle {
         let deadline = Instant.now.advanced(by: timeout)
         let handle = try start(url)
+        try handle.finishConnecting(deadline)
+        return handle
+    }
+
+    func finishConnecting(_ deadline: Instant) throws(StorageError) {
         var waitFor = PGRES_POLLING_WRITING
         while true {
-            let state = unsafe PQstatus(handle.pointer)
+            let state = unsafe PQstatus(pointer)
             guard state != CONNECTION_BAD else { throw .unavailable }
-            if waitFor == PGRES_POLLING_OK { return handle }
+            if waitFor == PGRES_POLLING_OK { return }
             if waitFor == PGRES_POLLING_FAILED { throw .unavailable }
             let events = waitFor == PGRES_POLLING_READING ? POLLIN : POLLOUT
-            guard try handle.wait(for: Int16(events), until: deadline) else { throw .timeout }
-            waitFor = unsafe PQconnectPoll(handle.pointer)
+            guard try wait(for: Int16(events), until: deadline) else { throw .timeout }
+            waitFor = unsafe PQconnectPoll(pointer)
         }
     }
 
-    private static func start(_ url: String) throws(StorageError) -> PostgresHandle {
+    static func start(_ url: String) throws(StorageError) -> PostgresHandle {
         let pairs: [(String, String)] = [
             ("dbname", url), ("client_encoding", "UTF8"), ("fallback_application_name", "alfred"),
             ("tcp_user_timeout", "15000"), ("keepalives_idle", "30"),

@@ -18,6 +18,8 @@ public final class RedisConnection: Sendable {
     private struct State {
         var phase = Phase.away
         var failures = 0
+        /// First word of what the server refused the greeting with, like `WRONGPASS`, until it takes one.
+        var refusal: String?
         var waiters: [CheckedContinuation<(any Channel)?, Never>] = []
     }
 
@@ -70,7 +72,9 @@ public final class RedisConnection: Sendable {
     /// Sends one command and waits for its answer, at most the configured time.
     public func command(_ arguments: [RedisArgument]) async throws(RedisError) -> RedisReply {
         guard let bytes = RedisEncoder.encode(arguments.map(\.bytes)) else { throw .unavailable }
-        guard let channel = await channel() else { throw .unavailable }
+        guard let channel = await channel() else {
+            throw state.withLock { $0.refusal.map(RedisError.refused) ?? .unavailable }
+        }
         return try await send(bytes, on: channel).get()
     }
 
@@ -163,9 +167,9 @@ public final class RedisConnection: Sendable {
         let commands = greeting.compactMap { RedisEncoder.encode($0.map(\.bytes)) }
         Task { [weak self] in
             for command in commands {
-                guard let answer = await self?.send(command, on: channel), case .success = answer else {
-                    return channel.close(promise: nil)
-                }
+                let answer = await self?.send(command, on: channel)
+                if case .failure(.refused(let word)) = answer { self?.state.withLock { $0.refusal = word } }
+                guard case .success = answer else { return channel.close(promise: nil) }
             }
             if let self { opened(channel) } else { channel.close(promise: nil) }
         }
@@ -176,6 +180,7 @@ public final class RedisConnection: Sendable {
             guard case .connecting = state.phase, channel.isActive else { return nil }
             state.phase = .connected(channel)
             state.failures = 0
+            state.refusal = nil
             defer { state.waiters = [] }
             return state.waiters
         }

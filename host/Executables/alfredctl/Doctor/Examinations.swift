@@ -19,7 +19,8 @@ struct DatabaseExamination {
         do throws(StorageError) {
             try await checks.database()
         } catch {
-            return [Finding(name: "database", verdict: .failed, detail: error.explanation)]
+            let problem = await ConnectProblem.find(configuration).map { " (\($0.rawValue))" } ?? ""
+            return [Finding(name: "database", verdict: .failed, detail: error.explanation + problem)]
         }
         let database = Finding(name: "database", verdict: .ok, detail: "answers")
         do throws(StorageError) {
