@@ -113,6 +113,22 @@ import Testing
         #expect(try sent().hasPrefix("HTTP/1.1 200 "))
     }
 
+    @Test func endsAConnectionThatTakesNoAnswer() throws {
+        try receive(head + "\r\n")
+        channel.isWritable = false
+        channel.pipeline.fireChannelWritabilityChanged()
+        pass(14)
+        #expect(channel.isActive)
+        channel.isWritable = true
+        channel.pipeline.fireChannelWritabilityChanged()
+        pass(60)
+        #expect(channel.isActive)
+        channel.isWritable = false
+        channel.pipeline.fireChannelWritabilityChanged()
+        pass(15)
+        #expect(!channel.isActive)
+    }
+
     @Test func closesAnIdleConnectionSilently() throws {
         try receive(head + "\r\n")
         try answer()

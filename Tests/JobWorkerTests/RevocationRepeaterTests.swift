@@ -49,3 +49,24 @@ import Testing
         #expect(try await status(world) == "REVOKING")
     }
 }
+
+/// Rows that the database refuses to change.
+@Suite(.serialized, .freshDatabase) struct PoisonedRowTests {
+    @Test func aScheduleThatCannotBeSteppedKeepsNoJobFromRunning() async throws {
+        let start = Date().addingTimeInterval(600)
+        let world = try await WorkerWorld(
+            ScriptedEnclave(events: [ScriptedEnclave.event("e1", "Design review", start: start)]))
+        let (user, _) = try await world.connectedUser()
+        try await world.database.sql(
+            "alter table alfred.schedules add constraint poison check (last_run_at is null) not valid")
+        try await world.enqueueReminder(
+            for: user,
+            MeetingPayload(
+                eventID: "e1", title: "Design review", start: Int(start.timeIntervalSince1970.rounded(.down)), end: nil)
+        )
+        try await world.withWorker {
+            try await until { try await world.database.count("alfred.push_outbox where state = 'DELIVERED'") == 1 }
+        }
+        try await world.database.sql("alter table alfred.schedules drop constraint poison")
+    }
+}

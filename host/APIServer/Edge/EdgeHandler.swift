@@ -31,6 +31,7 @@ final class EdgeHandler: ChannelDuplexHandler {
     private var context: ChannelHandlerContext?
     private var deadline: NIODeadline?
     private var timer: Scheduled<Void>?
+    private var stall: Scheduled<Void>?
     private var isDraining = false
     /// The decoder reads nothing behind this request and would keep every byte.
     private var isLastRequest = false
@@ -46,13 +47,28 @@ final class EdgeHandler: ChannelDuplexHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         timer?.cancel()
+        stall?.cancel()
         self.context = nil
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         timer?.cancel()
+        stall?.cancel()
         deadline = nil
         context.fireChannelInactive()
+    }
+
+    /// A client that takes no answer must not keep its connection: the handler waits for it, so no other clock runs.
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        stall?.cancel()
+        stall = nil
+        if !context.channel.isWritable {
+            let limit = TimeAmount.seconds(EdgeLimits.writeSeconds)
+            stall = context.eventLoop.assumeIsolated().scheduleTask(in: limit) { [weak self] in
+                self?.context?.close(promise: nil)
+            }
+        }
+        context.fireChannelWritabilityChanged()
     }
 
     /// Whether what arrives now can still belong to a request.

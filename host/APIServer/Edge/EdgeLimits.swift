@@ -8,6 +8,8 @@ enum EdgeLimits {
     static let headSeconds: Int64 = 10
     /// From the end of a head to the end of its body.
     static let bodySeconds: Int64 = 15
+    /// Without the client taking anything of what is written to it.
+    static let writeSeconds: Int64 = 15
     /// A connection without a request.
     static let idleSeconds: Int64 = 75
     /// From a rejection to the end of the connection, so that the answer is read before a reset can eat it.

@@ -50,7 +50,7 @@ final class JobEngine: Sendable {
             while !drain.begun.hasHappened, !Task.isCancelled {
                 let wait: Duration
                 do throws(StorageError) {
-                    try await step(&lastReap)
+                    await step(&lastReap)
                     let claimed = try await claim()
                     for job in claimed { start(job, in: &group) }
                     if !claimed.isEmpty {
@@ -72,14 +72,21 @@ final class JobEngine: Sendable {
     /// How often leases of dead workers are looked for.
     private var reapInterval: Duration { min(settings.tick, max(.seconds(1), settings.lease / 6)) }
 
-    private func step(_ lastReap: inout ContinuousClock.Instant?) async throws(StorageError) {
-        if let interval = settings.calendarScanInterval {
-            let step = try await stores.schedules.stepDue(calendarScanEvery: interval)
-            report.stepped(step)
+    /// A schedule or a lost job that cannot be written must not keep the other jobs from running.
+    private func step(_ lastReap: inout ContinuousClock.Instant?) async {
+        do throws(StorageError) {
+            if let interval = settings.calendarScanInterval {
+                report.stepped(try await stores.schedules.stepDue(calendarScanEvery: interval))
+            }
+        } catch {
+            report.storageFailed("schedules", error)
         }
-        if lastReap.map({ $0.duration(to: .now) >= reapInterval }) ?? true {
+        guard lastReap.map({ $0.duration(to: .now) >= reapInterval }) ?? true else { return }
+        do throws(StorageError) {
             report.reaped(try await stores.jobs.reap(policy: settings.policy))
             lastReap = .now
+        } catch {
+            report.storageFailed("leases", error)
         }
     }
 

@@ -41,11 +41,7 @@ final class PushSender: Sendable {
             while !drain.begun.hasHappened, !Task.isCancelled {
                 let wait: Duration
                 do throws(StorageError) {
-                    if lastReap.map({ $0.duration(to: .now) >= Self.longestWait }) ?? true {
-                        report.pushesReaped(try await stores.outbox.reap())
-                        report.pushesExpired(try await stores.outbox.expire())
-                        lastReap = .now
-                    }
+                    await tidy(&lastReap)
                     let claimed = try await claim()
                     for push in claimed { start(push, in: &group) }
                     if !claimed.isEmpty {
@@ -60,6 +56,18 @@ final class PushSender: Sendable {
                 }
                 if await wakeUp.wait(atMost: wait) { blocked.reset() }
             }
+        }
+    }
+
+    /// A row that cannot be written must not keep the others from being sent.
+    private func tidy(_ last: inout ContinuousClock.Instant?) async {
+        guard last.map({ $0.duration(to: .now) >= Self.longestWait }) ?? true else { return }
+        do throws(StorageError) {
+            report.pushesReaped(try await stores.outbox.reap())
+            report.pushesExpired(try await stores.outbox.expire())
+            last = .now
+        } catch {
+            report.storageFailed("outbox", error)
         }
     }
 
