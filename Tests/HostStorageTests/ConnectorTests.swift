@@ -52,6 +52,32 @@ import Testing
         #expect(outcomes.count { $0 == .conflict } == 19)
     }
 
+    @Test func aGrantOverARevokedRowCanBeRevokedEvenIfItsConnectNeverCompleted() async throws {
+        let database = try await TestDatabase.make()
+        let (records, connectors) = (SealedRecordRepository(database.pool), ConnectorRepository(database.pool))
+        let (user, _, connector) = try await database.connectedUser()
+        _ = try await connectors.markRevoking(connector, of: user)
+        #expect(try await records.put(write(user, connector, 1)) == .stored)
+        #expect(try await connectors.markRevoked(connector, of: user, version: 2, attestedMeasurement: "m"))
+        #expect(try await records.put(write(user, connector, 1, [2])) == .conflict)
+        #expect(try await connectors.find(connector, of: user)?.status == .revoked, "a refused write changes nothing")
+        #expect(try await database.count("alfred.connectors where revoked_at is not null") == 1)
+
+        #expect(try await records.put(write(user, connector, 2)) == .stored)
+        #expect(try await connectors.find(connector, of: user)?.status == .reconnectRequired)
+        #expect(try await database.count("alfred.connectors where revoked_at is not null") == 0)
+        #expect(try await connectors.markRevoking(connector, of: user)?.status == .revoking)
+    }
+
+    @Test(arguments: [ConnectorStatus.active, .revoking, .reconnectRequired])
+    func aWriteLeavesEveryOtherStatus(_ status: ConnectorStatus) async throws {
+        let database = try await TestDatabase.make()
+        let (user, _, connector) = try await database.connectedUser()
+        try await database.sql("update alfred.connectors set status = $1", [.text(status.rawValue)])
+        #expect(try await SealedRecordRepository(database.pool).put(write(user, connector, 1)) == .stored)
+        #expect(try await ConnectorRepository(database.pool).find(connector, of: user)?.status == status)
+    }
+
     @Test func anotherUsersIdFindsNothing() async throws {
         let database = try await TestDatabase.make()
         let records = SealedRecordRepository(database.pool)

@@ -68,7 +68,8 @@ public struct SealedRecordRepository: Sendable {
 
     /// Stores a record if the expected version is still there. Repeating a write that was stored is stored again.
     ///
-    /// A first write makes the row as RECONNECT_REQUIRED: only a completed connect makes it ACTIVE.
+    /// A first write makes the row RECONNECT_REQUIRED, and so does a write over a REVOKED one: only a completed connect
+    /// makes it ACTIVE, and a live grant whose connect never completed must be there to be revoked.
     public func put(_ write: SealedRecordWrite) async throws(StorageError) -> SealedRecordOutcome {
         guard write.expectedVersion >= 0, write.newVersion == write.expectedVersion + 1 else { return .conflict }
         do {
@@ -136,7 +137,8 @@ extension SealedRecordRepository {
     private static let update = Statement.write(
         """
         update alfred.connectors set record_version = $5, token_key_id = $6, token_version = $7,
-            refresh_token_ciphertext = $8, token_rotated_at = now(), updated_at = now()
+            refresh_token_ciphertext = $8, token_rotated_at = now(), updated_at = now(), revoked_at = null,
+            status = case status when 'REVOKED' then 'RECONNECT_REQUIRED' else status end
         where id = $1 and user_id = $2 and provider = $3 and record_version = $4
         """)
 
