@@ -202,6 +202,13 @@ if !enclaveOnly {
             path: "Tests/LocalStack/LocalStack", swiftSettings: base),
         .target(name: "CLocalStack", path: "Tests/LocalStack/CLocalStack"),
         .executableTarget(
+            name: "enclave-bench",
+            dependencies: [
+                "LocalStack", "AttestedSession", "AttestationVerifier", "EnclaveProtocol", "Sodium", asyncHTTPClient,
+                nioCore, nioHTTP1, nioSSL, argumentParser,
+            ],
+            path: "Tests/Benchmarks/enclave-bench", swiftSettings: base),
+        .executableTarget(
             name: "alfred-local", dependencies: ["LocalStack", argumentParser],
             path: "Tests/LocalStack/alfred-local", swiftSettings: base),
 
@@ -246,6 +253,7 @@ if !enclaveOnly {
         .executable(name: "alfredctl", targets: ["alfredctl"]),
         .executable(name: "simulators", targets: ["simulators"]),
         .executable(name: "alfred-local", targets: ["alfred-local"]),
+        .executable(name: "enclave-bench", targets: ["enclave-bench"]),
     ]
 }
 

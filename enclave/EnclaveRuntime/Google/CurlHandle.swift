@@ -68,6 +68,8 @@ internal import COpenSSL
         unsafe _ = alfred_curl_set_pointer(
             handle, CURLOPT_SSL_CTX_DATA, UnsafeRawPointer(roots.store))
         set(CURLOPT_MAXCONNECTS, 4)
+        // The least that libcurl takes instead of 64 KiB, for every handle sends through it once it has a TLS connection.
+        set(CURLOPT_UPLOAD_BUFFERSIZE, 16 * 1024)
         set(CURLOPT_TIMEOUT_MS, milliseconds)
         set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds)
         for route in routes { unsafe connectTo = curl_slist_append(connectTo, route) }

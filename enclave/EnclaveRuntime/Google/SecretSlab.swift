@@ -2,27 +2,27 @@ internal import Sodium
 
 /// Many short secrets in few pieces of locked memory: a piece of its own would cost each a page and its guards.
 struct SecretSlab: ~Copyable {
-    /// Where a secret lies.
+    /// Where a secret lies; small, for there is one per connector.
     struct Slot: Sendable {
-        fileprivate let isLarge: Bool
-        fileprivate let index: Int
-        fileprivate let count: Int
+        fileprivate let size: UInt8
+        fileprivate let count: UInt16
+        fileprivate let index: UInt32
     }
 
-    private struct Pieces: ~Copyable {
+    private struct Pieces {
         static let pieceBytes = 64 * 1024
         let slotBytes: Int
         var pieces: [Piece] = []
-        var free: [Int] = []
+        var free: [UInt32] = []
         var perPiece: Int { Self.pieceBytes / slotBytes }
 
         init(slotBytes: Int) { self.slotBytes = slotBytes }
 
-        mutating func take() -> Int {
+        mutating func take() -> UInt32 {
             if free.isEmpty {
-                let first = pieces.count * perPiece
+                let first = UInt32(pieces.count * perPiece)
                 pieces.append(Piece(unsafe SecretBytes(count: Self.pieceBytes) { _ in }))
-                free = (first..<(first + perPiece)).reversed()
+                free = (first..<(first + UInt32(perPiece))).reversed()
             }
             return free.removeLast()
         }
@@ -33,14 +33,16 @@ struct SecretSlab: ~Copyable {
         init(_ bytes: consuming SecretBytes) { self.bytes = bytes }
     }
 
-    /// Google's access tokens have some 220 characters today and at most 2048.
-    private var small = Pieces(slotBytes: 320)
-    private var large = Pieces(slotBytes: TokenAnswer.maximumTokenBytes)
+    /// Google's access tokens have some 220 characters today; longer ones must not cost the space of the longest.
+    private var sizes = [256, 512, TokenAnswer.maximumTokenBytes].map(Pieces.init)
 
     /// Copies `secret` in; it must not be longer than `TokenAnswer.maximumTokenBytes`.
     mutating func store(_ secret: borrowing SecretBytes) -> Slot {
-        let isLarge = secret.count > small.slotBytes
-        let slot = Slot(isLarge: isLarge, index: isLarge ? large.take() : small.take(), count: secret.count)
+        let count = secret.count
+        guard let size = sizes.firstIndex(where: { count <= $0.slotBytes }) else {
+            preconditionFailure("the secret is longer than the largest slot")
+        }
+        let slot = Slot(size: UInt8(size), count: UInt16(count), index: sizes[size].take())
         unsafe secret.withUnsafeBytes { source in
             unsafe withSlot(slot) { unsafe $0.copyMemory(from: source) }
         }
@@ -49,7 +51,7 @@ struct SecretSlab: ~Copyable {
 
     /// A copy of the secret at `slot`.
     func load(_ slot: Slot) -> SecretBytes {
-        unsafe SecretBytes(count: slot.count) { target in
+        unsafe SecretBytes(count: Int(slot.count)) { target in
             unsafe withSlot(slot) { unsafe target.copyMemory(from: UnsafeRawBufferPointer($0)) }
         }
     }
@@ -57,16 +59,15 @@ struct SecretSlab: ~Copyable {
     /// Wipes the secret at `slot` and gives its place back.
     mutating func release(_ slot: Slot) {
         unsafe withSlot(slot) { unsafe SecretMemory.wipe($0) }
-        if slot.isLarge { large.free.append(slot.index) } else { small.free.append(slot.index) }
+        sizes[Int(slot.size)].free.append(slot.index)
     }
 
     private func withSlot(_ slot: Slot, _ body: (UnsafeMutableRawBufferPointer) -> Void) {
-        let slotBytes = slot.isLarge ? large.slotBytes : small.slotBytes
-        let perPiece = slot.isLarge ? large.perPiece : small.perPiece
-        let piece = slot.isLarge ? large.pieces[slot.index / perPiece] : small.pieces[slot.index / perPiece]
-        let offset = slot.index % perPiece * slotBytes
-        unsafe piece.bytes.withUnsafeMutableBytes { memory in
-            unsafe body(UnsafeMutableRawBufferPointer(rebasing: memory[offset..<(offset + slot.count)]))
+        let size = sizes[Int(slot.size)]
+        let (piece, position) = Int(slot.index).quotientAndRemainder(dividingBy: size.perPiece)
+        let offset = position * size.slotBytes
+        unsafe size.pieces[piece].bytes.withUnsafeMutableBytes { memory in
+            unsafe body(UnsafeMutableRawBufferPointer(rebasing: memory[offset..<(offset + Int(slot.count))]))
         }
     }
 }

@@ -24,6 +24,9 @@ public enum Hardening {
         unsafe _ = setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
         _ = alfred_set_undumpable()
         _ = mallopt(M_ARENA_MAX, 2)
+        // Set, although these are the defaults: otherwise they rise with use, and tables that grew leave holes in the heap.
+        _ = mallopt(M_MMAP_THRESHOLD, 128 * 1024)
+        _ = mallopt(M_TRIM_THRESHOLD, 128 * 1024)
         WipingAllocator.install()
     }
 

@@ -72,7 +72,8 @@ struct GrantBook: Sendable {
     private(set) var families: [Family] = []
     private(set) var refreshTokens: [String: RefreshToken] = [:]
     private(set) var accessTokens: [String: AccessToken] = [:]
-    private var refreshOrder: [String] = []
+    /// Of each account, oldest first.
+    private var refreshOrder: [String: [String]] = [:]
     private var grants: [(account: String, revoked: Bool)] = []
 
     mutating func add(_ consent: Consent, code: String, at now: Date) {
@@ -148,9 +149,7 @@ struct GrantBook: Sendable {
 
     /// Live refresh tokens of an account, oldest first.
     func liveRefreshTokens(of account: String) -> [String] {
-        refreshOrder.filter { value in
-            isLive(refreshToken: value) && refreshTokens[value].map { families[$0.family].account } == account
-        }
+        refreshOrder[account, default: []].filter { isLive(refreshToken: $0) }
     }
 
     /// The person takes the consent back on Google's own page.
@@ -183,9 +182,10 @@ struct GrantBook: Sendable {
 
     private mutating func addRefreshToken(_ value: String, _ family: Int, after predecessor: String?) -> String {
         refreshTokens[value] = RefreshToken(family: family, predecessor: predecessor)
-        refreshOrder.append(value)
-        if refreshOrder.count > 2 * refreshTokens.count + 64 { refreshOrder.removeAll { refreshTokens[$0] == nil } }
-        let live = liveRefreshTokens(of: families[family].account)
+        let account = families[family].account
+        refreshOrder[account]?.removeAll { refreshTokens[$0] == nil }
+        refreshOrder[account, default: []].append(value)
+        let live = liveRefreshTokens(of: account)
         if live.count > Self.maximumRefreshTokens, let oldest = live.first { refreshTokens[oldest] = nil }
         return value
     }
