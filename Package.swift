@@ -150,9 +150,13 @@ if !enclaveOnly {
             name: "Push", dependencies: ["HostRuntime", asyncHTTPClient, nioCore, nioSSL, nioHTTP1, logging],
             path: "host/Push", swiftSettings: base),
         .target(
+            name: "HostProcess",
+            dependencies: ["HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", lifecycle],
+            path: "host/HostProcess", swiftSettings: base),
+        .target(
             name: "APIServer",
             dependencies: [
-                "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "Sodium", hummingbird,
+                "HostProcess", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "Sodium", hummingbird,
                 hummingbirdCore, jwtKit,
                 asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, nioSSL, httpTypes,
                 crypto, logging, lifecycle, unixSignals,
@@ -171,15 +175,15 @@ if !enclaveOnly {
         .executableTarget(
             name: "worker",
             dependencies: [
-                "APIServer", "JobWorker", "Push", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol",
-                asyncHTTPClient, logging, lifecycle, unixSignals,
+                "APIServer", "JobWorker", "Push", "HostProcess", "HostRuntime", "HostStorage", asyncHTTPClient, logging,
+                lifecycle, unixSignals,
             ],
             path: "host/Executables/worker", swiftSettings: base),
         .executableTarget(
             name: "alfredctl",
             dependencies: [
-                "HostRuntime", "HostStorage", "EnclaveClient", "AttestationVerifier", "EnclaveProtocol", "Sodium",
-                "AttestedSession", argumentParser, logging,
+                "HostProcess", "HostRuntime", "HostStorage", "EnclaveClient", "AttestationVerifier", "EnclaveProtocol",
+                "Sodium", "AttestedSession", argumentParser, logging,
             ],
             path: "host/Executables/alfredctl", swiftSettings: base),
 
@@ -219,13 +223,14 @@ if !enclaveOnly {
             "EnclaveClient",
             ["EnclaveClient", "AttestationVerifier", "EnclaveProtocol", "AttestedSession", "Sodium", "HostRuntime"]),
         test("HostStorage", ["HostStorage", "HostRuntime", "LocalStack", logging]),
+        test("HostProcess", ["HostProcess", "HostRuntime", "HostStorage", "EnclaveProtocol"]),
         test("Push", ["Push", "HostRuntime", "SimulatorKit", asyncHTTPClient, logging]),
         test(
             "APIServer",
             [
-                "APIServer", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", hummingbird, httpTypes,
-                nioCore,
-                nioPosix, nioHTTP1, .product(name: "NIOEmbedded", package: "swift-nio"), crypto, cryptoExtras, logging,
+                "APIServer", "HostProcess", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol",
+                hummingbird, httpTypes, nioCore, nioPosix, nioHTTP1,
+                .product(name: "NIOEmbedded", package: "swift-nio"), crypto, cryptoExtras, logging,
                 lifecycle,
             ]),
         test(

@@ -1,4 +1,5 @@
 import Foundation
+import HostProcess
 import HostRuntime
 import Testing
 
@@ -197,14 +198,5 @@ import Testing
             #expect(draining.hasPrefix("HTTP/1.1 503 "))
             #expect(draining.contains(#""code":"draining""#))
         }
-    }
-
-    @Test func saysWhatTheDatabaseLacks() async {
-        let away = Readiness([ReadinessCheck(.database) { .degraded }, ReadinessCheck(.migrations) { .degraded }])
-        await away.refresh()
-        #expect(away.refusal == .databaseUnavailable)
-        let old = Readiness([ReadinessCheck(.database) { .ok }, ReadinessCheck(.migrations) { .degraded }])
-        await old.refresh()
-        #expect(old.refusal == .schemaOutdated)
     }
 }

@@ -1,5 +1,6 @@
 import EnclaveProtocol
 import Foundation
+import HostProcess
 import HostRuntime
 @testable import HostStorage
 import Testing

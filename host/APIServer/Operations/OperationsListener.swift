@@ -1,3 +1,4 @@
+public import HostProcess
 public import HostRuntime
 import Hummingbird
 import HummingbirdCore

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import HostProcess
 import HostRuntime
 import HostStorage
 import Hummingbird

@@ -1,6 +1,6 @@
 import AsyncHTTPClient
+import HostProcess
 import HostRuntime
-import HostStorage
 import ServiceLifecycle
 import UnixSignals
 
@@ -27,14 +27,8 @@ public enum APIServerProgram {
             let parts = try await StartUp(configuration: configuration, log: log, metrics: metrics).run()
             return await serve(parts, configuration, log)
         } catch {
-            return report(error, log)
+            return error.report(to: log)
         }
-    }
-
-    private static func report(_ failure: StartUpFailure, _ log: HostLog) -> Int32 {
-        log.event(
-            "startup_failed", .error, [LogField(.step, failure.step.rawValue), LogField(.reason, failure.reason)])
-        return 1
     }
 
     /// Shut down from the last to the first: the announcer, then the listeners, then what they stand on.
@@ -45,7 +39,7 @@ public enum APIServerProgram {
         let announcer = DrainAnnouncer(readiness: dependencies.readiness)
         let (isServing, isMeasured) = (Flag(), Flag())
         var services: [any Service] = [
-            parts.enclave, AccountWatcher(listener: parts.listener, accounts: dependencies.accounts),
+            parts.process.enclave, AccountWatcher(listener: parts.listener, accounts: dependencies.accounts),
             KeyRefresher(keys: dependencies.keys), dependencies.readiness,
         ]
         if let address = configuration.general.metricsBindAddress {
@@ -69,13 +63,11 @@ public enum APIServerProgram {
             // Past the drain's end the rest is cancelled: that is an end, not a failure.
             if dependencies.readiness.refusal != .draining {
                 let step = isServing.isSet && isMeasured.isSet ? StartUpFailure.Step.services : .listeners
-                status = report(StartUpFailure(step: step, reason: "ended"), log)
+                status = StartUpFailure(step: step, reason: "ended").report(to: log)
             }
         }
         log.event("stopped", .info, [LogField(.status, Int(status))])
-        parts.redis.shutdown()
-        parts.records.shutdown()
-        parts.pool.shutdown()
+        parts.process.shutdown()
         try? await parts.client.shutdown()
         return status
     }

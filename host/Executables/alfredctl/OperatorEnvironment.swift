@@ -1,4 +1,5 @@
 import Foundation
+import HostProcess
 import HostRuntime
 import HostStorage
 
@@ -14,7 +15,7 @@ enum OperatorEnvironment {
                     ConfigurationViolation("MIGRATIONS_DIR", "is not supported by this release: unset it")
                 ])
             }
-            return PostgresConfiguration(operator: read.database)
+            return PostgresConfiguration(read.database)
         } catch {
             throw .unusable(error.description)
         }
@@ -39,14 +40,5 @@ enum OperatorEnvironment {
         } catch {
             throw .unusable(error.description)
         }
-    }
-}
-
-extension PostgresConfiguration {
-    init(operator database: DatabaseConfiguration) {
-        self.init(
-            url: database.url.text.withValue { $0 }, maximumConnections: database.maximumConnections,
-            connectTimeout: database.connectTimeout, statementTimeout: database.statementTimeout,
-            usePreparedStatements: database.usesPreparedStatements, listenURL: "off")
     }
 }

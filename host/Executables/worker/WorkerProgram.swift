@@ -1,6 +1,7 @@
 import APIServer
 import AsyncHTTPClient
 import Glibc
+import HostProcess
 import HostRuntime
 import HostStorage
 import JobWorker
@@ -32,14 +33,8 @@ enum WorkerProgram {
             let parts = try await StartUp(configuration: configuration, log: log, metrics: metrics).run()
             return await work(parts, configuration, log, metrics)
         } catch {
-            return report(error, log)
+            return error.report(to: log)
         }
-    }
-
-    private static func report(_ failure: StartUpFailure, _ log: HostLog) -> Int32 {
-        log.event(
-            "startup_failed", .error, [LogField(.step, failure.step.rawValue), LogField(.reason, failure.reason)])
-        return 1
     }
 
     /// Shut down from the last to the first: the work, then what it stands on.
@@ -51,16 +46,16 @@ enum WorkerProgram {
         let worker = WorkerService(
             WorkerService.Parts(
                 configuration: configuration.worker, maximumPushes: configuration.push.maximumConcurrency,
-                stores: WorkerStores(parts.pool), enclave: parts.enclave, routes: parts.routes,
+                stores: WorkerStores(parts.process.pool), enclave: parts.process.enclave, routes: parts.routes,
                 listener: parts.listener, log: log, metrics: metrics)
         ) { readiness.beginDraining() }
-        var services: [any Service] = [parts.enclave, readiness]
+        var services: [any Service] = [parts.process.enclave, readiness]
         if let address = configuration.general.metricsBindAddress {
             services.append(OperationsListener(address: address, readiness: readiness, log: log, metrics: metrics))
         }
-        services.append(EnclaveMetricsPull(enclave: parts.enclave, metrics: metrics))
+        services.append(EnclaveMetricsPull(enclave: parts.process.enclave, metrics: metrics))
         services.append(
-            RevocationRepeater(stores: WorkerStores(parts.pool), enclave: parts.enclave, log: log))
+            RevocationRepeater(stores: WorkerStores(parts.process.pool), enclave: parts.process.enclave, log: log))
         services.append(worker)
         var group = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log.libraryLogger("services"))
@@ -77,12 +72,10 @@ enum WorkerProgram {
                 try await tasks.next()
             }
         } catch {
-            status = report(StartUpFailure(step: .services, reason: "ended"), log)
+            status = StartUpFailure(step: .services, reason: "ended").report(to: log)
         }
         log.event("stopped", .info, [LogField(.status, Int(status))])
-        parts.redis.shutdown()
-        parts.records.shutdown()
-        parts.pool.shutdown()
+        parts.process.shutdown()
         try? await parts.client.shutdown()
         return status
     }

@@ -3,6 +3,7 @@ import AttestedSession
 import EnclaveClient
 import EnclaveProtocol
 import Foundation
+import HostProcess
 import HostRuntime
 import HostStorage
 
@@ -15,19 +16,18 @@ struct DatabaseExamination {
     func findings() async -> [Finding] {
         let pool = PostgresPool(configuration)
         defer { pool.shutdown() }
-        let checks = HealthChecks(pool)
-        do throws(StorageError) {
-            try await checks.database()
-        } catch {
-            let problem = await ConnectProblem.find(configuration).map { " (\($0.rawValue))" } ?? ""
-            return [Finding(name: "database", verdict: .failed, detail: error.explanation + problem)]
-        }
         let database = Finding(name: "database", verdict: .ok, detail: "answers")
-        do throws(StorageError) {
-            try await checks.migrations()
+        do throws(DatabaseCheck.Failure) {
+            try await DatabaseCheck(pool).run()
             return [database, Finding(name: "schema", verdict: .ok, detail: "current")]
         } catch {
-            return [database, Finding(name: "schema", verdict: .failed, detail: error.explanation)]
+            switch error {
+            case .database(let error, let problem):
+                let reason = problem.map { " (\($0.rawValue))" } ?? ""
+                return [Finding(name: "database", verdict: .failed, detail: error.explanation + reason)]
+            case .schema(let error):
+                return [database, Finding(name: "schema", verdict: .failed, detail: error.explanation)]
+            }
         }
     }
 }

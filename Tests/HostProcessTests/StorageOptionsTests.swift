@@ -1,9 +1,8 @@
 import Foundation
+import HostProcess
 import HostRuntime
 import HostStorage
 import Testing
-
-@testable import APIServer
 
 @Suite struct StorageOptionsTests {
     private func options(_ url: String) throws -> RedisOptions {

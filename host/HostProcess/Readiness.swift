@@ -1,4 +1,4 @@
-internal import HostRuntime
+import HostRuntime
 public import ServiceLifecycle
 import Synchronization
 
@@ -7,7 +7,7 @@ public struct ReadinessCheck: Sendable {
     /// The name in the answer of `/readyz`.
     public enum Name: String, CaseIterable, Sendable { case database, migrations, redis, enclave, jwks }
     /// What was found.
-    public enum Verdict: Sendable { case ok, degraded }
+    public enum Verdict: String, Sendable { case ok, degraded }
 
     let name: Name
     let run: @Sendable () async -> Verdict
@@ -35,6 +35,9 @@ public struct ReadinessCheck: Sendable {
 public final class Readiness: Service {
     static let interval = Duration.seconds(5)
     static let checkTimeout = Duration.seconds(3)
+
+    /// Why a process should get no requests.
+    public enum Refusal: Sendable { case draining, databaseUnavailable, schemaOutdated }
 
     private struct State {
         var verdicts: [ReadinessCheck.Name: ReadinessCheck.Verdict] = [:]
@@ -76,7 +79,7 @@ public final class Readiness: Service {
     public func beginDraining() { state.withLock { $0.isDraining = true } }
 
     /// Why this process should get no requests; nil when it should.
-    var refusal: APIErrorCode? {
+    public var refusal: Refusal? {
         state.withLock { state in
             if state.isDraining { return .draining }
             if state.verdicts[.database] == .degraded { return .databaseUnavailable }
@@ -85,31 +88,10 @@ public final class Readiness: Service {
         }
     }
 
-    /// `ok` or `degraded` of every check, in the order of the contract.
-    var report: JSONValue {
+    /// The verdict of every check, in the order of `ReadinessCheck.Name`; one that never ended counts as degraded.
+    public var report: [(name: ReadinessCheck.Name, verdict: ReadinessCheck.Verdict)] {
         let verdicts = state.withLock { $0.verdicts }
         let known = Set(checks.map(\.name))
-        return .members(
-            ReadinessCheck.Name.allCases.filter(known.contains).map { name in
-                JSONValue.Member(name: name.rawValue, value: .string(verdicts[name] == .ok ? "ok" : "degraded"))
-            })
-    }
-}
-
-/// GET `/healthz` and `/readyz`, on every listener.
-struct HealthHandlers: Sendable {
-    let readiness: Readiness
-
-    var routes: [Route] {
-        [.get("/healthz", nil, .open(health)), .get("/readyz", nil, .open(ready))]
-    }
-
-    @Sendable private func health(_ call: APICall) async throws(APIError) -> APIAnswer {
-        .json(.object(["ok": .bool(true)]))
-    }
-
-    @Sendable private func ready(_ call: APICall) async throws(APIError) -> APIAnswer {
-        if let refusal = readiness.refusal { throw APIError(refusal) }
-        return .json(.object(["ok": .bool(true), "checks": readiness.report]))
+        return ReadinessCheck.Name.allCases.filter(known.contains).map { ($0, verdicts[$0] ?? .degraded) }
     }
 }
