@@ -118,9 +118,10 @@ struct Killer {
         }
         // What did not survive a start without its neighbours is started again, as a supervisor would.
         for component in [Component.enclave, .api, .worker] {
-            let running = try await stack.process(component).isRunning
-            if !running { try await stack.launch(component) }
-            try await stack.ready(component, within: .seconds(60))
+            _ = try await eventually("\(component.rawValue) after the chaos", within: .seconds(60)) { () -> Bool? in
+                if try await !stack.process(component).isRunning { try await stack.launch(component) }
+                return try await stack.isReady(component) ? true : nil
+            }
         }
     }
 }

@@ -28,8 +28,9 @@ public actor LocalStack {
 
     /// Servers, keys and schema: everything that must be there before the first process.
     public func prepare() async throws {
-        try FileManager.default.createDirectory(
-            at: settings.state.appending(path: "logs"), withIntermediateDirectories: true)
+        let logs = settings.state.appending(path: "logs")
+        try? FileManager.default.removeItem(at: logs)
+        try FileManager.default.createDirectory(at: logs, withIntermediateDirectories: true)
         await endLeftovers()
         let servers = settings.withoutServers ? [:] : try await startServers()
         let keys = try await makeKeys()
@@ -71,24 +72,28 @@ public actor LocalStack {
 
     /// Waits until `component` answers.
     public func ready(_ component: Component, within limit: Duration = .seconds(30)) async throws {
-        let environment = try prepared()
-        let ports = environment.ports
         let name = component.rawValue
-        _ = try await eventually("\(name) ready", within: limit) { () -> Bool? in
+        let end = try await eventually("\(name) ready", within: limit) { () -> String? in
             if let process = processes[name], let status = process.exitStatus {
-                throw StackError("\(name) ended with status \(status):\n\(process.logTail())")
+                return "\(name) ended with status \(status):\n\(process.logTail())"
             }
-            switch component {
-            case .simulators:
-                return FileManager.default.fileExists(atPath: simulatorFile.path) && Ports.isListening(ports.control)
-                    ? true : nil
-            case .enclave: return Ports.isListening(ports.enclave) ? true : nil
-            case .api: return await Phone.status("\(environment.apiURL)/readyz") == 200 ? true : nil
-            case .worker:
-                return await Phone.status("http://127.0.0.1:\(ports.workerMetrics)/readyz") == 200 ? true : nil
-            }
+            return try await isReady(component) ? "" : nil
         }
+        guard end.isEmpty else { throw StackError(end) }
         progress("\(name): ready")
+    }
+
+    /// Whether `component` answers now.
+    public func isReady(_ component: Component) async throws -> Bool {
+        let environment = try prepared()
+        switch component {
+        case .simulators:
+            return FileManager.default.fileExists(atPath: simulatorFile.path)
+                && Ports.isListening(environment.ports.control)
+        case .enclave: return Ports.isListening(environment.ports.enclave)
+        case .api: return await Phone.status("\(environment.apiURL)/readyz") == 200
+        case .worker: return await Phone.status("http://127.0.0.1:\(environment.ports.workerMetrics)/readyz") == 200
+        }
     }
 
     // MARK: - Processes
