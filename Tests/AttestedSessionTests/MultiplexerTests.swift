@@ -134,7 +134,7 @@ struct MultiplexerTests {
 
     @Test func refusesMoreCallsThanAnHonestPeerHas() throws {
         var enclave = Machine(side: .enclave)
-        let most = Limits.maximumCallsInFlight + Machine.maximumAbandoned
+        let most = Limits.maximumCallsServed
         for index in 0..<most { _ = try receive(&enclave, UInt32(2 * index + 1), .request) }
         #expect(throws: ProtocolViolation.tooManyCalls) { try receive(&enclave, UInt32(2 * most + 1), .request) }
     }
@@ -242,7 +242,7 @@ struct MultiplexerTests {
 
     @Test func boundsTheCallsThatWereGivenUp() {
         var host = Machine(side: .host)
-        for _ in 0..<Machine.maximumAbandoned {
+        for _ in 0..<Limits.maximumAbandonedCalls {
             let id = start(&host)
             _ = records(&host)
             _ = host.abandon(id)
@@ -251,7 +251,7 @@ struct MultiplexerTests {
             Issue.record("one more was taken")
             return
         }
-        #expect(host.waiting.count == Machine.maximumAbandoned)
+        #expect(host.waiting.count == Limits.maximumAbandonedCalls)
     }
 
     @Test func cancelsAServedCallOnceAndThenAnswersCancelled() throws {
@@ -313,7 +313,7 @@ struct MultiplexerTests {
             enclave.answer(id, .success(big))
             id += 2
         }
-        #expect(enclave.queuedAnswers.bytes == Machine.maximumQueuedAnswerBytes + big.count)
+        #expect(enclave.queuedAnswers.bytes == Limits.maximumQueuedAnswerBytes + big.count)
         let refusal = try next(&enclave)
         #expect(try refusal.header.callID == id && EnclaveFailure(decoding: refusal.body).code == .overloaded)
         // With credit for what was sent, it goes on.

@@ -44,7 +44,7 @@ private func checkBounds(_ side: Multiplexer) {
     }
     precondition(side.assembling.values.reduce(0) { $0 + $1.count } <= 2 * Limits.creditWindowBytes)
     precondition(side.waiting.values.reduce(0) { $0 + $1.assembly.count } <= 2 * Limits.creditWindowBytes)
-    precondition(side.callsServed <= Limits.maximumCallbacksInFlight + Multiplexer.maximumAbandoned)
+    precondition(side.callsServed <= Limits.maximumCallbacksServed)
     precondition(side.abandonedCount == side.waiting.values.count { $0.isAbandoned })
 }
 

@@ -71,15 +71,6 @@ struct CallMultiplexer<Waiter, Serving> {
         var sentBytes = 0
     }
 
-    /// Calls that were given up while the peer still works on them; a peer that keeps more has stopped answering.
-    static var maximumAbandoned: Int { 256 }
-    /// Errors, cancellations and credits waiting to be sent; a peer that lets more pile up does not read.
-    static var maximumControlRecords: Int { 1024 }
-    /// Bytes of answers waiting to be sent, beyond which new requests are refused: a peer that returns no credit.
-    static var maximumQueuedAnswerBytes: Int { 4 * Limits.creditWindowBytes }
-    /// Consumed bytes after which their credit is sent back.
-    static var creditReturnBytes: Int { Limits.creditWindowBytes / 4 }
-
     let side: Side
     var nextCallID: UInt32
     var lastPeerCallID: UInt32 = 0
@@ -123,7 +114,7 @@ struct CallMultiplexer<Waiter, Serving> {
         _ body: [UInt8], waiter: Waiter, deadline: MonotonicInstant
     ) -> Result<UInt32, CallFailure> {
         guard body.count <= Limits.maximumMessageBytes else { return .failure(.tooLarge) }
-        guard callsInFlight < maximumInFlight, abandonedCount < Self.maximumAbandoned else {
+        guard callsInFlight < maximumInFlight, abandonedCount < Limits.maximumAbandonedCalls else {
             return .failure(.tooManyInFlight)
         }
         guard nextCallID < .max - 2 else { return .failure(.sessionExpired) }

@@ -5,14 +5,14 @@ extension CallMultiplexer {
     private static var maximumErrorBytes: Int { 32 }
     /// Calls of the peer in progress: those it waits for and those it gave up.
     private var maximumServed: Int {
-        (side == .host ? Limits.maximumCallbacksInFlight : Limits.maximumCallsInFlight) + Self.maximumAbandoned
+        side == .host ? Limits.maximumCallbacksServed : Limits.maximumCallsServed
     }
 
     /// Takes one record that was decrypted.
     mutating func receive(
         _ header: RecordHeader, _ chunk: UnsafeRawBufferPointer
     ) throws(ProtocolViolation) -> Action {
-        guard control.count < Self.maximumControlRecords else { throw .tooManyCalls }
+        guard control.count < Limits.maximumControlRecords else { throw .tooManyCalls }
         switch header.kind {
         case .request: return try unsafe receiveRequest(header, chunk)
         case .response: return try unsafe receiveResponse(header, chunk)
@@ -45,7 +45,7 @@ extension CallMultiplexer {
     }
 
     private mutating func serve(_ callID: UInt32, _ body: [UInt8]) -> Action {
-        guard queuedAnswers.bytes <= Self.maximumQueuedAnswerBytes else {
+        guard queuedAnswers.bytes <= Limits.maximumQueuedAnswerBytes else {
             release(Consumption(traffic: Traffic(of: callID), bytes: body.count))
             fail(callID, EnclaveFailure(.overloaded))
             return .none

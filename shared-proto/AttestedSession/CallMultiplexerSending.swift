@@ -61,7 +61,7 @@ extension CallMultiplexer {
             body: [0, 0, 0, 0], range: 0..<4)
     }
 
-    private func owesCredit(_ traffic: Traffic) -> Bool { returnable[traffic] >= Self.creditReturnBytes }
+    private func owesCredit(_ traffic: Traffic) -> Bool { returnable[traffic] >= Limits.creditReturnBytes }
 
     private mutating func creditRecord(_ traffic: Traffic) -> OutgoingRecord {
         let amount = returnable[traffic]

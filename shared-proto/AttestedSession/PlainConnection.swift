@@ -6,9 +6,6 @@ public import Sodium
 ///
 /// Blocking, with a deadline on everything; for one thread at a time. An enclave gives such a connection 5 seconds.
 public final class PlainConnection {
-    /// Largest answer before a session: evidence or document with an NSM document.
-    private static let maximumAnswerBytes = 64 * 1024 - 1
-
     private var socket: Int32
     private var received: [UInt8] = []
     private var exchange: (request: [UInt8], answer: [UInt8])?
@@ -133,7 +130,7 @@ public final class PlainConnection {
         var buffer = [UInt8](repeating: 0, count: 16 * 1024)
         while true {
             if let length = frameLength(received) {
-                guard length > 0, length <= PlainConnection.maximumAnswerBytes else { throw .malformed }
+                guard length > 0, length <= Limits.maximumPlainAnswerBytes else { throw .malformed }
                 if received.count >= 4 + length {
                     defer { received.removeFirst(4 + length) }
                     return Array(received[4..<(4 + length)])

@@ -4,10 +4,6 @@ internal import Glibc
 internal import Synchronization
 
 extension Session {
-    /// A peer that takes nothing for so long is dead.
-    static let writeStallSeconds = 10
-    /// The enclave waits so long for a last call that crossed the end of the session's life.
-    static let expiryGraceSeconds = 5
     /// Turns between looks at an expired session that still works.
     static let expiredTurnMilliseconds = 50
 
@@ -95,7 +91,7 @@ extension Session {
         guard let envelope = try? CallEnvelope(decoding: body) else {
             return answer(callID, .failure(EnclaveFailure(.malformedRequest)))
         }
-        guard side == .host || now < expiresAt.advanced(bySeconds: Session.expiryGraceSeconds) else {
+        guard side == .host || now < expiresAt.advanced(bySeconds: Limits.expiryGraceSeconds) else {
             return answer(callID, .failure(EnclaveFailure(.sessionRequired)))
         }
         let deadline = now.advanced(byMilliseconds: Int(envelope.deadlineMilliseconds))
@@ -117,7 +113,7 @@ extension Session {
             if let ending = state.ending { throw ending }
             var wakesAt = state.multiplexer.nextDeadline
             if state.isBlocked {
-                let limit = state.blockedSince.advanced(bySeconds: Session.writeStallSeconds)
+                let limit = state.blockedSince.advanced(bySeconds: Limits.writeStallSeconds)
                 if now >= limit { throw .writeStalled }
                 wakesAt = min(wakesAt, limit)
             }
@@ -130,8 +126,8 @@ extension Session {
     /// When to look at the session's age again; throws when its life is over.
     private func expiry(_ now: MonotonicInstant, isIdle: Bool) throws(SessionEnd) -> MonotonicInstant {
         guard now >= expiresAt else { return expiresAt }
-        let grace = side == .host ? 0 : Session.expiryGraceSeconds
-        let longestCall = Int(Limits.maximumDeadlineMilliseconds) / 1000 + Session.expiryGraceSeconds
+        let grace = side == .host ? 0 : Limits.expiryGraceSeconds
+        let longestCall = Int(Limits.maximumDeadlineMilliseconds) / 1000 + Limits.expiryGraceSeconds
         if isIdle, now >= expiresAt.advanced(bySeconds: grace) { throw .expired }
         if now >= expiresAt.advanced(bySeconds: longestCall) { throw .expired }
         return now.advanced(byMilliseconds: Session.expiredTurnMilliseconds)

@@ -33,7 +33,7 @@ public struct ListenerLimits: Sendable {
 
     /// Bounds; the defaults are those of the protocol.
     public init(
-        maximumSessions: Int = 64, sessionSeconds: Int = 3600,
+        maximumSessions: Int = 64, sessionSeconds: Int = Limits.maximumSessionSeconds,
         maximumPendingConnections: Int = Limits.maximumPendingConnections,
         handshakeSeconds: Int = Limits.handshakeSeconds, challengesPerSecond: Int = Limits.challengesPerSecond
     ) {

@@ -29,7 +29,7 @@ public struct SealedRecord: WireMessage, Equatable {
         try reader.array(exactly: 4)
         sealed = try reader.bytes(atMost: Limits.maximumSealedRecordBytes)
         recordVersion = try reader.unsigned(in: 1...UInt64(Int64.max))
-        keyID = try reader.text(atMost: 256)
+        keyID = try reader.text(atMost: Limits.maximumKeyIDBytes)
         keyVersion = UInt32(try reader.unsigned(in: 1...0x7FFF_FFFF))
         reader.end()
     }
@@ -85,7 +85,7 @@ public struct RecordPut: WireMessage, Equatable {
     public init(from reader: inout CBORReader) throws(CBORError) {
         try reader.array(exactly: 4)
         reference = try ConnectorReference(from: &reader)
-        provider = try reader.text(atMost: 32)
+        provider = try reader.text(atMost: Limits.maximumProviderBytes)
         expectedVersion = try reader.unsigned(in: 0...UInt64(Int64.max - 1))
         record = try SealedRecord(from: &reader)
         guard record.recordVersion == expectedVersion + 1 else { throw .outOfRange }
@@ -145,7 +145,7 @@ public struct WrappedKeyReference: WireMessage, Equatable {
 
     public init(from reader: inout CBORReader) throws(CBORError) {
         try reader.array(exactly: 2)
-        keyID = try reader.text(atMost: 256)
+        keyID = try reader.text(atMost: Limits.maximumKeyIDBytes)
         keyVersion = UInt32(try reader.unsigned(in: 1...0x7FFF_FFFF))
         reader.end()
     }
@@ -176,8 +176,8 @@ public struct WrappedKey: WireMessage, Equatable {
 
     public init(from reader: inout CBORReader) throws(CBORError) {
         try reader.array(exactly: 3)
-        provider = try reader.text(atMost: 16)
-        wrapped = try reader.bytes(atMost: 4096)
+        provider = try reader.text(atMost: Limits.maximumKeyProviderBytes)
+        wrapped = try reader.bytes(atMost: Limits.maximumWrappedKeyBytes)
         lineageMAC = reader.null() ? nil : try reader.bytes(exactly: 64)
         reader.end()
     }

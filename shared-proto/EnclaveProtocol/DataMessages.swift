@@ -63,10 +63,11 @@ public struct DataItem: WireMessage, Equatable {
 
     public init(from reader: inout CBORReader) throws(CBORError) {
         try reader.array(exactly: 5)
-        guard let purpose = DataPurpose(rawValue: try reader.text(atMost: 32)) else { throw .outOfRange }
+        let name = try reader.text(atMost: Limits.maximumDataPurposeBytes)
+        guard let purpose = DataPurpose(rawValue: name) else { throw .outOfRange }
         self.purpose = purpose
         user = UserID(try reader.uuid())
-        recordID = try reader.text(atMost: 128)
+        recordID = try reader.text(atMost: Limits.maximumRecordIDBytes)
         guard !recordID.isEmpty else { throw .outOfRange }
         recordVersion = try reader.unsigned()
         content = try reader.bytes()
@@ -213,12 +214,13 @@ public struct EnclaveMetrics: WireMessage, Equatable {
 
     public init(from reader: inout CBORReader) throws(CBORError) {
         var counters: [Counter] = []
-        for _ in 0..<(try reader.array(atMost: 512)) {
+        for _ in 0..<(try reader.array(atMost: Limits.maximumCounters)) {
             try reader.array(exactly: 4)
             counters.append(
                 Counter(
-                    name: try reader.text(atMost: 64), resource: try reader.text(atMost: 64),
-                    result: try reader.text(atMost: 64), count: try reader.unsigned()))
+                    name: try reader.text(atMost: Limits.maximumCounterTextBytes),
+                    resource: try reader.text(atMost: Limits.maximumCounterTextBytes),
+                    result: try reader.text(atMost: Limits.maximumCounterTextBytes), count: try reader.unsigned()))
             reader.end()
         }
         reader.end()

@@ -40,7 +40,7 @@ public struct Challenge: WireMessage, Equatable {
         issuedAt = try reader.unsigned()
         expiresAt = try reader.unsigned()
         guard expiresAt > issuedAt else { throw .outOfRange }
-        purpose = try reader.text(atMost: 64)
+        purpose = try reader.text(atMost: Limits.maximumChallengePurposeBytes)
         guard Challenge.isPurpose(purpose) else { throw .outOfRange }
         requestID = try reader.requestID()
         reader.end()
@@ -49,7 +49,7 @@ public struct Challenge: WireMessage, Equatable {
     /// Whether `text` matches `^[a-z][a-z0-9_.]{0,63}$`.
     public static func isPurpose(_ text: String) -> Bool {
         guard let first = text.utf8.first, (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(first) else { return false }
-        return text.utf8.count <= 64
+        return text.utf8.count <= Limits.maximumChallengePurposeBytes
             && text.utf8.allSatisfy { byte in
                 (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
                     || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
@@ -110,10 +110,10 @@ public struct Evidence: WireMessage, Equatable {
 
     public init(from reader: inout CBORReader) throws(CBORError) {
         try reader.array(exactly: 9)
-        guard try reader.text(atMost: 32) == Evidence.label else { throw .outOfRange }
-        runtime = try reader.text(atMost: 64)
-        environment = try reader.text(atMost: 16)
-        measurement = try reader.text(atMost: 2048)
+        guard try reader.text(atMost: Limits.maximumLabelBytes) == Evidence.label else { throw .outOfRange }
+        runtime = try reader.text(atMost: Limits.maximumRuntimeBytes)
+        environment = try reader.text(atMost: Limits.maximumWordBytes)
+        measurement = try reader.text(atMost: Limits.maximumFieldBytes)
         challenge = try Challenge(from: &reader)
         issuedAt = try reader.unsigned()
         random = try reader.bytes(exactly: 32)
@@ -148,9 +148,9 @@ public struct ChallengeAnswer: WireMessage, Equatable {
 
     public init(from reader: inout CBORReader) throws(CBORError) {
         try reader.array(exactly: 3)
-        evidence = try reader.bytes(atMost: 8192)
+        evidence = try reader.bytes(atMost: Limits.maximumEvidenceBytes)
         signature = reader.null() ? nil : try reader.bytes(exactly: 64)
-        nsmDocument = try reader.optionalBytes(atMost: 17 * 1024)
+        nsmDocument = try reader.optionalBytes(atMost: Limits.maximumNSMDocumentBytes)
         reader.end()
     }
 }
@@ -203,11 +203,11 @@ public struct IdentityDocument: WireMessage, Equatable {
 
     public init(from reader: inout CBORReader) throws(CBORError) {
         try reader.array(exactly: 8)
-        guard try reader.text(atMost: 32) == IdentityDocument.label else { throw .outOfRange }
-        runtime = try reader.text(atMost: 64)
-        environment = try reader.text(atMost: 16)
-        measurement = try reader.text(atMost: 2048)
-        mode = try reader.text(atMost: 16)
+        guard try reader.text(atMost: Limits.maximumLabelBytes) == IdentityDocument.label else { throw .outOfRange }
+        runtime = try reader.text(atMost: Limits.maximumRuntimeBytes)
+        environment = try reader.text(atMost: Limits.maximumWordBytes)
+        measurement = try reader.text(atMost: Limits.maximumFieldBytes)
+        mode = try reader.text(atMost: Limits.maximumWordBytes)
         issuedAt = try reader.unsigned()
         sessionKey = try reader.bytes(exactly: 32)
         signingKey = reader.null() ? nil : try reader.bytes(exactly: 32)
@@ -240,9 +240,9 @@ public struct DocumentAnswer: WireMessage, Equatable {
 
     public init(from reader: inout CBORReader) throws(CBORError) {
         try reader.array(exactly: 3)
-        document = try reader.bytes(atMost: 8192)
+        document = try reader.bytes(atMost: Limits.maximumEvidenceBytes)
         signature = reader.null() ? nil : try reader.bytes(exactly: 64)
-        nsmDocument = try reader.optionalBytes(atMost: 17 * 1024)
+        nsmDocument = try reader.optionalBytes(atMost: Limits.maximumNSMDocumentBytes)
         reader.end()
     }
 }

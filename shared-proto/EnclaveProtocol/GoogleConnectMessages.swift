@@ -30,7 +30,7 @@ public struct GoogleConnectBegin: WireMessage, Equatable {
         user = UserID(try reader.uuid())
         stateID = OAuthStateID(try reader.uuid())
         redirectURI = try reader.text()
-        state = try reader.text(atMost: 256)
+        state = try reader.text(atMost: Limits.maximumStateBytes)
         reader.end()
     }
 }
@@ -60,7 +60,7 @@ public struct GoogleConnectBeginAnswer: WireMessage, Equatable {
 
     public init(from reader: inout CBORReader) throws(CBORError) {
         try reader.array(exactly: 3)
-        authorizationURL = try reader.text(atMost: 8192)
+        authorizationURL = try reader.text(atMost: Limits.maximumAuthorizationURLBytes)
         sealedVerifier = try reader.bytes(atMost: Limits.maximumSealedRecordBytes)
         keyVersion = UInt32(try reader.unsigned(in: 1...0x7FFF_FFFF))
         reader.end()
@@ -110,9 +110,9 @@ public struct GoogleConnectComplete: WireMessage, Equatable {
         user = UserID(try reader.uuid())
         connector = ConnectorID(try reader.uuid())
         stateID = OAuthStateID(try reader.uuid())
-        state = try reader.text(atMost: 256)
+        state = try reader.text(atMost: Limits.maximumStateBytes)
         sealedVerifier = try reader.bytes(atMost: Limits.maximumSealedRecordBytes)
-        code = try reader.text(atMost: 2048)
+        code = try reader.text(atMost: Limits.maximumCodeBytes)
         reader.end()
     }
 }
@@ -144,7 +144,9 @@ public struct GoogleConnectCompleteAnswer: WireMessage, Equatable {
     public init(from reader: inout CBORReader) throws(CBORError) {
         try reader.array(exactly: 3)
         var scopes: [String] = []
-        for _ in 0..<(try reader.array(atMost: 32)) { scopes.append(try reader.text(atMost: 256)) }
+        for _ in 0..<(try reader.array(atMost: Limits.maximumScopes)) {
+            scopes.append(try reader.text(atMost: Limits.maximumScopeBytes))
+        }
         reader.end()
         self.scopes = scopes
         recordVersion = try reader.unsigned()

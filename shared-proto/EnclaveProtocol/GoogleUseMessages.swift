@@ -99,14 +99,16 @@ extension GoogleResource: WireMessage {
         switch (try reader.unsigned(in: 1...3), count) {
         case (1, 5):
             self = .calendarEvents(
-                timeMin: try reader.text(atMost: 32), timeMax: try reader.text(atMost: 32),
-                maxResults: UInt8(try reader.unsigned(in: 1...50)), pageToken: try reader.optionalText(atMost: 1024))
+                timeMin: try reader.text(atMost: Limits.maximumDateTimeBytes),
+                timeMax: try reader.text(atMost: Limits.maximumDateTimeBytes),
+                maxResults: UInt8(try reader.unsigned(in: 1...50)),
+                pageToken: try reader.optionalText(atMost: Limits.maximumPageTokenBytes))
         case (2, 4):
             self = .gmailMessages(
                 newerThanDays: UInt8(try reader.unsigned(in: 1...7)), unread: try reader.bool(),
                 maxResults: UInt8(try reader.unsigned(in: 1...50)))
         case (3, 2):
-            self = .gmailMetadata(id: try reader.text(atMost: 64))
+            self = .gmailMetadata(id: try reader.text(atMost: Limits.maximumMessageIDBytes))
         default: throw .outOfRange
         }
         reader.end()

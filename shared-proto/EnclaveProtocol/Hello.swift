@@ -124,10 +124,10 @@ public struct HealthAnswer: WireMessage, Equatable {
 
     public init(from reader: inout CBORReader) throws(CBORError) {
         try reader.array(exactly: 4)
-        guard let status = Status(rawValue: try reader.text(atMost: 16)) else { throw .outOfRange }
+        guard let status = Status(rawValue: try reader.text(atMost: Limits.maximumWordBytes)) else { throw .outOfRange }
         self.status = status
-        environment = try reader.text(atMost: 16)
-        mode = try reader.text(atMost: 16)
+        environment = try reader.text(atMost: Limits.maximumWordBytes)
+        mode = try reader.text(atMost: Limits.maximumWordBytes)
         uptimeSeconds = try reader.unsigned()
         reader.end()
     }
@@ -148,7 +148,7 @@ public struct SessionTerms: WireMessage, Equatable {
 
     public init(from reader: inout CBORReader) throws(CBORError) {
         try reader.array(exactly: 1)
-        lifetimeSeconds = UInt32(try reader.unsigned(in: 1...3600))
+        lifetimeSeconds = UInt32(try reader.unsigned(in: 1...UInt64(Limits.maximumSessionSeconds)))
         reader.end()
     }
 }

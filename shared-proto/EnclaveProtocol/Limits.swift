@@ -14,6 +14,8 @@ public enum Limits {
 
     /// Largest frame to the enclave before a session exists.
     public static let maximumPlainFrameBytes = 16 * 1024
+    /// Largest frame to the host before a session exists: evidence or document with an NSM document.
+    public static let maximumPlainAnswerBytes = 64 * 1024 - 1
     /// Largest frame once a session exists: the Noise limit (revision 34, section 3).
     public static let maximumTransportFrameBytes = 65_535
     /// ChaCha20-Poly1305 tag of every transport message.
@@ -29,12 +31,30 @@ public enum Limits {
     public static let maximumMessageBytes = 1024 * 1024 + 64 * 1024
     /// Bytes of whole messages that may be under way per direction and class before credit comes back.
     public static let creditWindowBytes = 4 * 1024 * 1024
+    /// Consumed bytes after which their credit is sent back.
+    public static let creditReturnBytes = creditWindowBytes / 4
+    /// Bytes of answers waiting to be sent, beyond which new requests are refused: a peer that returns no credit.
+    public static let maximumQueuedAnswerBytes = 4 * creditWindowBytes
     /// Calls a host keeps in flight on one session; it queues the rest.
     public static let maximumCallsInFlight = 64
     /// Callbacks an enclave keeps in flight on one session.
     public static let maximumCallbacksInFlight = 128
+    /// Calls that were given up while the peer still works on them; a peer that keeps more has stopped answering.
+    public static let maximumAbandonedCalls = 256
+    /// Calls of a host in progress at the enclave: those it waits for and those it gave up.
+    public static let maximumCallsServed = maximumCallsInFlight + maximumAbandonedCalls
+    /// Callbacks of an enclave in progress at the host: those it waits for and those it gave up.
+    public static let maximumCallbacksServed = maximumCallbacksInFlight + maximumAbandonedCalls
+    /// Errors, cancellations and credits waiting to be sent; a peer that lets more pile up does not read.
+    public static let maximumControlRecords = 1024
     /// Longest deadline of one call, in milliseconds.
     public static let maximumDeadlineMilliseconds: UInt64 = 60_000
+    /// Longest life of a session, in seconds.
+    public static let maximumSessionSeconds = 3600
+    /// The enclave waits so long for a last call that crossed the end of the session's life.
+    public static let expiryGraceSeconds = 5
+    /// A peer that takes nothing for so many seconds is dead.
+    public static let writeStallSeconds = 10
 
     // MARK: Content
 
@@ -50,6 +70,52 @@ public enum Limits {
     public static let maximumFieldBytes = 2048
     /// Largest sealed record of one connector.
     public static let maximumSealedRecordBytes = 8 * 1024
+    /// Largest wrapped key.
+    public static let maximumWrappedKeyBytes = 4096
+    /// Longest key id.
+    public static let maximumKeyIDBytes = 256
+    /// Longest name of a connector's provider.
+    public static let maximumProviderBytes = 32
+    /// Longest name of a key store.
+    public static let maximumKeyProviderBytes = 16
+    /// Longest purpose of a sealed value.
+    public static let maximumDataPurposeBytes = 32
+    /// Longest record id of a sealed value.
+    public static let maximumRecordIDBytes = 128
+    /// Longest purpose of a challenge.
+    public static let maximumChallengePurposeBytes = 64
+    /// Longest label that evidence and document begin with.
+    public static let maximumLabelBytes = 32
+    /// Longest name of a runtime.
+    public static let maximumRuntimeBytes = 64
+    /// Longest status, environment or mode.
+    public static let maximumWordBytes = 16
+    /// Largest evidence or document.
+    public static let maximumEvidenceBytes = 8 * 1024
+    /// Largest NSM document.
+    public static let maximumNSMDocumentBytes = 17 * 1024
+    /// Longest OAuth state.
+    public static let maximumStateBytes = 256
+    /// Longest authorisation URL.
+    public static let maximumAuthorizationURLBytes = 8 * 1024
+    /// Longest authorisation code.
+    public static let maximumCodeBytes = 2048
+    /// Most granted scopes.
+    public static let maximumScopes = 32
+    /// Longest scope.
+    public static let maximumScopeBytes = 256
+    /// Longest date and time.
+    public static let maximumDateTimeBytes = 32
+    /// Longest time that one calendar listing may cover, in seconds.
+    public static let maximumCalendarSpanSeconds = 8 * 86_400
+    /// Longest page token.
+    public static let maximumPageTokenBytes = 1024
+    /// Longest message id of Gmail.
+    public static let maximumMessageIDBytes = 64
+    /// Most counters of `metrics`.
+    public static let maximumCounters = 512
+    /// Longest name or label of a counter.
+    public static let maximumCounterTextBytes = 64
 
     // MARK: Before a session
 

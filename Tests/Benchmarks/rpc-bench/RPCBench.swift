@@ -5,6 +5,8 @@ import Sodium
 
 /// What a call through a full attested session costs: 1 KiB each way over loopback, client and enclave in two processes.
 ///
+/// The other end echoes each body in the session's handler: no dispatcher, no operation and no vault are measured.
+///
 /// Prints one line per load: name, calls in flight, calls per second, p50 and p99 in microseconds.
 /// Usage: `rpc-bench [seconds per load]`; `rpc-bench enclave <host key>` is the other process.
 @main
@@ -28,6 +30,7 @@ enum RPCBench {
         guard parts.count == 2, let port = UInt16(parts[0]), let signingKey = Base64.decode(String(parts[1])) else {
             fail("the enclave process says something else")
         }
+        note("the other end echoes in the session's handler, without dispatcher and operations: transport only")
         let endpoint = Endpoint.tcp(host: "127.0.0.1", port: port)
         do {
             let open = { try openSession(endpoint, hostKey, signingKey) }
@@ -62,8 +65,13 @@ enum RPCBench {
     }
 
     static func fail(_ reason: String) -> Never {
-        let line = Array("rpc-bench: \(reason)\n".utf8)
-        _ = write(STDERR_FILENO, line, line.count)
+        note(reason)
         exit(1)
+    }
+
+    /// Says something beside the figures, which alone go to standard output.
+    private static func note(_ text: String) {
+        let line = Array("rpc-bench: \(text)\n".utf8)
+        _ = write(STDERR_FILENO, line, line.count)
     }
 }

@@ -1,22 +1,19 @@
 internal import EnclaveProtocol
 
 extension GoogleResource {
-    /// Longest time that one calendar listing may cover, in seconds.
-    private static let maximumSpanSeconds = 8 * 86_400
-
     /// Path and query below the API's base; nil when a parameter is not what the allow-list says.
     func target() -> String? {
         switch self {
         case .calendarEvents(let timeMin, let timeMax, let maxResults, let pageToken):
             guard let start = UTCTime(timeMin), let end = UTCTime(timeMax), end.seconds > start.seconds,
-                end.seconds - start.seconds <= Self.maximumSpanSeconds, (1...50).contains(maxResults)
+                end.seconds - start.seconds <= Limits.maximumCalendarSpanSeconds, (1...50).contains(maxResults)
             else { return nil }
             var query = [
                 ("singleEvents", "true"), ("orderBy", "startTime"), ("timeMin", timeMin), ("timeMax", timeMax),
                 ("maxResults", String(maxResults)), ("fields", Self.calendarFields),
             ]
             if let pageToken {
-                guard isName(pageToken, atMost: 1024, extra: "_=+/.-") else { return nil }
+                guard isName(pageToken, atMost: Limits.maximumPageTokenBytes, extra: "_=+/.-") else { return nil }
                 query.append(("pageToken", pageToken))
             }
             return "/calendar/v3/calendars/primary/events" + Self.query(query)
@@ -28,7 +25,7 @@ extension GoogleResource {
                     ("maxResults", String(maxResults)),
                 ])
         case .gmailMetadata(let id):
-            guard isName(id, atMost: 64, extra: "_-") else { return nil }
+            guard isName(id, atMost: Limits.maximumMessageIDBytes, extra: "_-") else { return nil }
             return "/gmail/v1/users/me/messages/\(id)"
                 + Self.query(
                     [("format", "metadata")]
