@@ -2,6 +2,34 @@ import Foundation
 import HostRuntime
 import Testing
 
+private let withoutEffect: Set<String> = [
+    "WORKER_PRIVACY_DELETE_BATCH_SIZE",
+    "WORKER_PRIVACY_DELETE_LEASE_SECONDS",
+    "WORKER_PRIVACY_DELETE_REVOKE_MAX_ATTEMPTS",
+    "PRIVACY_DELETE_SLA_HOURS",
+    "AUDIT_RETENTION_DAYS",
+    "SCHEDULE_URGENT_EMAIL_SECONDS",
+    "SCHEDULE_BRIEF_CATCH_UP_SECONDS",
+    "MIGRATIONS_DIR",
+    "APNS_KEY_ID",
+    "APNS_TEAM_ID",
+    "APNS_TOPIC",
+    "APNS_AUTH_KEY_P8",
+    "APNS_AUTH_KEY_P8_BASE64",
+    "APNS_AUTH_KEY_P8_PATH",
+    "APNS_DIRECT_SANDBOX_URL",
+    "APNS_DIRECT_PRODUCTION_URL",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "KMS_ENDPOINT_URL",
+    "AWS_REGION",
+    "GOOGLE_OAUTH_CLIENT_SECRET_CIPHERTEXT",
+    "TEE_NITRO_ROOT_CERT_PATH",
+    "NSM_DEVICE_PATH",
+]
+
 @Suite struct CatalogueTests {
     private func example() throws -> String {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -81,10 +109,24 @@ import Testing
         #expect(handed == ["LOG_LEVEL": "warn"])
     }
 
-    @Test func theRowsOfTheMissingGatewaySaySo() {
+    @Test func theRowsThatHaveNoEffectYetSaySo() {
         for row in EnvironmentCatalogue.rows {
             let isGateway = row.name.hasPrefix("OPENROUTER_") || row.name.hasPrefix("LLM_")
-            #expect((row.notReadYet != nil) == isGateway, "\(row.name)")
+            #expect((row.notReadYet != nil) == (isGateway || withoutEffect.contains(row.name)), "\(row.name)")
+        }
+    }
+
+    /// The comment above a row, or the one under its group's heading, tells the reader of the file.
+    @Test func theExampleFileSaysWhatHasNoEffectYet() throws {
+        let lines = try example().split(separator: "\n").map(String.init)
+        for (line, comment) in zip(lines.dropFirst(), lines) {
+            let name = String(line.trimmingPrefix("# ").prefix { $0 != "=" })
+            guard line.contains("="), let row = EnvironmentCatalogue.row(named: name), row.group != .llm,
+                row.group != .reliability
+            else { continue }
+            let reason = row.notReadYet.map { $0.hasPrefix("refused") ? "; \($0)" : "; no effect: \($0)" }
+            let says = reason.map(comment.hasSuffix) ?? !comment.contains("no effect")
+            #expect(says, "\(name): \(comment)")
         }
     }
 }

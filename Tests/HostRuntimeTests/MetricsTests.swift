@@ -7,16 +7,16 @@ import Testing
         metrics.increment(.httpRequests, [.route: "/v1/x", .method: "GET", .status: "200"])
         metrics.increment(.httpRequests, [.route: "/v1/x", .method: "GET", .status: "200"], by: 2)
         metrics.increment(.httpRequests, [.route: "a\"b\\c\nd", .method: "PUT", .status: "500"])
-        metrics.set(.databasePoolInUse, to: 3)
-        metrics.adjust(.databasePoolInUse, by: -1)
+        metrics.set(.jobsRunning, [.type: "X"], to: 3)
+        metrics.adjust(.jobsRunning, [.type: "X"], by: -1)
         metrics.set(.redisDegraded, to: 0.5)
         #expect(
             metrics.exposition() == #"""
                 # TYPE alfred_http_requests_total counter
                 alfred_http_requests_total{route="/v1/x",method="GET",status="200"} 3
                 alfred_http_requests_total{route="a\"b\\c\nd",method="PUT",status="500"} 1
-                # TYPE alfred_db_pool_in_use gauge
-                alfred_db_pool_in_use 2
+                # TYPE alfred_jobs_running gauge
+                alfred_jobs_running{type="X"} 2
                 # TYPE alfred_redis_degraded gauge
                 alfred_redis_degraded 0.5
 
@@ -48,7 +48,7 @@ import Testing
     @Test func ignoresWhatDoesNotFitTheKind() {
         let metrics = MetricsRegistry()
         metrics.set(.authFailures, to: 1)
-        metrics.increment(.databasePoolInUse)
+        metrics.increment(.redisDegraded)
         metrics.increment(.authFailures, by: -1)
         metrics.increment(.authFailures, by: .infinity)
         metrics.observe(.authFailures, seconds: 1)

@@ -24,10 +24,13 @@ public struct OperationsListener: Service {
 
     /// Serves until shutdown.
     public func run() async throws {
-        let metrics = accessLog.metrics
+        let (metrics, sink) = (accessLog.metrics, accessLog.log.sink)
         let exposition = Route.get(
             "/metrics", nil,
-            .open { _ in .text(metrics.exposition(), contentType: MetricsRegistry.contentType) })
+            .open { _ in
+                metrics.setTotal(.logFieldsDropped, to: Double(sink.droppedFields))
+                return .text(metrics.exposition(), contentType: MetricsRegistry.contentType)
+            })
         let responder = APIResponder(
             table: RouteTable(HealthHandlers(readiness: readiness).routes + [exposition]), gate: .openRoutes,
             accessLog: accessLog, timeout: .seconds(10))

@@ -9,13 +9,7 @@ enum OperatorEnvironment {
 
     static func database() throws(CommandFailure) -> PostgresConfiguration {
         do throws(ConfigurationError) {
-            let read = try OperatorConfiguration(load()).forDatabase()
-            guard read.migrationsDirectory == nil else {
-                throw ConfigurationError(violations: [
-                    ConfigurationViolation("MIGRATIONS_DIR", "is not supported by this release: unset it")
-                ])
-            }
-            return PostgresConfiguration(read.database)
+            return PostgresConfiguration(try OperatorConfiguration(load()).forDatabase().database)
         } catch {
             throw .unusable(error.description)
         }

@@ -52,8 +52,6 @@ public struct AttestationConfiguration: Sendable {
     public let allowsInsecureDevelopment: Bool
     /// The environment that the evidence must state.
     public let environment: DeploymentEnvironment
-    /// Path of a test root for Nitro documents; nil for the pinned AWS root.
-    public let nitroRootCertificatePath: String?
 
     public init(reading reader: inout ConfigurationReader) {
         environment = reader.environment
@@ -77,7 +75,6 @@ public struct AttestationConfiguration: Sendable {
                 "TEE_ATTESTATION_PUBLIC_KEY",
                 "is required in mode dev-shim unless insecure development attestation is on (scripts/local-keys)")
         }
-        nitroRootCertificatePath = reader.text("TEE_NITRO_ROOT_CERT_PATH").map(reader.absolutePath)
     }
 
     private static func measurements(

@@ -1,5 +1,3 @@
-import Foundation
-
 /// Everything `api-server` is configured with.
 public struct APIServerConfiguration: Sendable {
     public let general: GeneralConfiguration
@@ -7,7 +5,6 @@ public struct APIServerConfiguration: Sendable {
     public let storage: StorageConfiguration
     public let enclave: EnclaveConnectionConfiguration
     public let attestation: AttestationConfiguration
-    public let cloud: CloudConfiguration
     /// Misspelt variables, for one warning at start.
     public let unknownVariables: [String]
 
@@ -19,7 +16,6 @@ public struct APIServerConfiguration: Sendable {
         storage = StorageConfiguration(reading: &reader)
         enclave = EnclaveConnectionConfiguration(reading: &reader)
         attestation = AttestationConfiguration(reading: &reader)
-        cloud = CloudConfiguration(reading: &reader)
         unknownVariables = loaded.unknownVariables
         try reader.finish()
     }
@@ -33,7 +29,6 @@ public struct WorkerServiceConfiguration: Sendable {
     public let storage: StorageConfiguration
     public let enclave: EnclaveConnectionConfiguration
     public let attestation: AttestationConfiguration
-    public let cloud: CloudConfiguration
     /// Misspelt variables, for one warning at start.
     public let unknownVariables: [String]
 
@@ -46,7 +41,6 @@ public struct WorkerServiceConfiguration: Sendable {
         storage = StorageConfiguration(reading: &reader)
         enclave = EnclaveConnectionConfiguration(reading: &reader)
         attestation = AttestationConfiguration(reading: &reader)
-        cloud = CloudConfiguration(reading: &reader)
         unknownVariables = loaded.unknownVariables
         try reader.finish()
     }
@@ -60,21 +54,18 @@ public struct OperatorConfiguration: Sendable {
         self.loaded = loaded
     }
 
-    /// For commands that touch only Postgres, with the folder of `MIGRATIONS_DIR` if one is set.
+    /// For commands that touch only Postgres; `MIGRATIONS_DIR` is refused.
     public func forDatabase() throws(ConfigurationError) -> (
-        general: GeneralConfiguration, database: DatabaseConfiguration, migrationsDirectory: String?
+        general: GeneralConfiguration, database: DatabaseConfiguration
     ) {
         var reader = ConfigurationReader(loaded)
         let general = GeneralConfiguration(reading: &reader)
         let database = DatabaseConfiguration(reading: &reader)
-        let folder = reader.text("MIGRATIONS_DIR").map(reader.absolutePath)
-        if let folder {
-            var isDirectory: ObjCBool = false
-            let exists = unsafe FileManager.default.fileExists(atPath: folder, isDirectory: &isDirectory)
-            if !exists || !isDirectory.boolValue { reader.refuse("MIGRATIONS_DIR", "must be a directory") }
+        if reader.given("MIGRATIONS_DIR") != nil {
+            reader.refuse("MIGRATIONS_DIR", "is not supported by this version: unset it")
         }
         try reader.finish()
-        return (general, database, folder)
+        return (general, database)
     }
 
     /// For commands that talk to the enclave.

@@ -65,7 +65,7 @@ public struct EnvironmentVariable: Sendable {
     public let outsideLocal: OutsideLocal
     /// One line for people: what the variable is for.
     public let meaning: String
-    /// Why no process reads the row yet; nil for rows that are read.
+    /// Why setting the row has no effect yet, or is refused; nil for rows that work.
     public let notReadYet: String?
 
     /// Whether the value itself is secret.

@@ -92,9 +92,11 @@ extension EnvironmentCatalogue {
             .form("JSON of at most 8 KiB"), .refused, meaning: "the same inline"),
         row(
             "TEE_NITRO_ROOT_CERT_PATH", .attestation, .clients, .unset("pinned AWS root"), .path, .refused,
+            notReadYet: Unread.nitro,
             meaning: "test root for Nitro documents"),
         row(
             "NSM_DEVICE_PATH", .attestation, enclaveOnly, .value("/dev/nsm"), .path, .defaultOnly,
+            notReadYet: Unread.secureModule,
             meaning: "NSM device, or the socket of its simulator"),
     ]
 
@@ -118,22 +120,28 @@ extension EnvironmentCatalogue {
             meaning: "key file of the local KMS"),
         row(
             "KMS_ENDPOINT_URL", .keys, [.enclave, .operator], .unset("https://kms.<AWS_REGION>.amazonaws.com"),
-            .url(schemes: web, query: false), .defaultOnly, meaning: "AWS KMS endpoint"),
+            .url(schemes: web, query: false), .defaultOnly, notReadYet: Unread.cloudKMS,
+            meaning: "AWS KMS endpoint"),
         row(
             "AWS_REGION", .keys, [.enclave, .operator], .unset("region of the ARN"), .text(1...32, .word),
+            notReadYet: Unread.cloudKMS,
             meaning: "region of AWS KMS; must equal the ARN's"),
         row(
             "AWS_ACCESS_KEY_ID", .keys, .clients, .unset("instance role"), .text(1...128, .visible), secrecy: .value,
+            notReadYet: Unread.cloudKMS,
             meaning: "AWS credentials handed to the enclave for KMS; the first two together"),
         row(
             "AWS_SECRET_ACCESS_KEY", .keys, .clients, .unset("instance role"), .text(1...256, .visible),
-            secrecy: .value, meaning: "second part of the AWS credentials"),
+            secrecy: .value, notReadYet: Unread.cloudKMS,
+            meaning: "second part of the AWS credentials"),
         row(
             "AWS_SESSION_TOKEN", .keys, .clients, .unset("instance role"), .text(1...4096, .visible), secrecy: .value,
+            notReadYet: Unread.cloudKMS,
             meaning: "third part of the AWS credentials"),
         row(
             "AWS_EC2_METADATA_SERVICE_ENDPOINT", .keys, .clients, .value("http://169.254.169.254"),
-            .url(schemes: web, query: false), .defaultOnly, meaning: "instance metadata for role credentials"),
+            .url(schemes: web, query: false), .defaultOnly, notReadYet: Unread.cloudKMS,
+            meaning: "instance metadata for role credentials"),
     ]
 
     static let googleRows: [EnvironmentVariable] = [
@@ -145,7 +153,8 @@ extension EnvironmentCatalogue {
             .checked("kms: form only"), secrecy: .value, meaning: "OAuth client secret"),
         row(
             "GOOGLE_OAUTH_CLIENT_SECRET_CIPHERTEXT", .google, .clients, .unset("none"),
-            .form("kms:<version>:<base64>"), meaning: "KMS ciphertext of a newer client secret"),
+            .form("kms:<version>:<base64>"), notReadYet: Unread.cloudKMS,
+            meaning: "KMS ciphertext of a newer client secret"),
         row(
             "GOOGLE_OAUTH_REDIRECT_URI", .google, [.api, .enclave], .required, .url(schemes: web, query: false),
             .https, meaning: "redirect URI registered with Google, leading to /oauth/google/callback"),

@@ -98,6 +98,7 @@ extension EnvironmentCatalogue {
             meaning: "named prepared statements; false behind a transaction pooler"),
         row(
             "MIGRATIONS_DIR", .storage, .operator, .unset("embedded"), .path, .refused,
+            notReadYet: Unread.migrations,
             meaning: "migrations instead of ours"),
         row(
             "REDIS_URL", .storage, [.api, .worker], .value("redis://127.0.0.1:6379/0"),
@@ -112,6 +113,7 @@ extension EnvironmentCatalogue {
             meaning: "share of each limit one process grants while Redis is unreachable"),
         row(
             "AUDIT_RETENTION_DAYS", .storage, .worker, .value("365"), .integer(30...3650),
+            notReadYet: Unread.retention,
             meaning: "age at which audit events are deleted"),
     ]
 
@@ -138,15 +140,19 @@ extension EnvironmentCatalogue {
             meaning: "wait for running work at shutdown"),
         row(
             "WORKER_PRIVACY_DELETE_BATCH_SIZE", .worker, .worker, .value("10"), .integer(1...1000),
+            notReadYet: Unread.privacyDelete,
             meaning: "delete requests per claim"),
         row(
             "WORKER_PRIVACY_DELETE_LEASE_SECONDS", .worker, .worker, .value("120"), .integer(10...3600),
+            notReadYet: Unread.privacyDelete,
             meaning: "lease of a delete request"),
         row(
             "WORKER_PRIVACY_DELETE_REVOKE_MAX_ATTEMPTS", .worker, .worker, .value("8"), .integer(1...100),
+            notReadYet: Unread.privacyDelete,
             meaning: "tries of provider revocation before local data is erased without it"),
         row(
             "PRIVACY_DELETE_SLA_HOURS", .worker, .worker, .value("24"), .integer(1...720),
+            notReadYet: Unread.privacyDelete,
             meaning: "age at which an open delete request is overdue"),
         row(
             "SCHEDULES_ENABLED", .worker, .worker, .value("true"), .boolean,
@@ -156,9 +162,11 @@ extension EnvironmentCatalogue {
             meaning: "interval of the calendar scan per user"),
         row(
             "SCHEDULE_URGENT_EMAIL_SECONDS", .worker, .worker, .value("900"), .integer(300...86400),
+            notReadYet: Unread.urgentEmail,
             meaning: "interval of the urgent-email check per user"),
         row(
             "SCHEDULE_BRIEF_CATCH_UP_SECONDS", .worker, .worker, .value("7200"), .integer(0...14400),
+            notReadYet: Unread.morningBrief,
             meaning: "how late a missed morning brief may still be sent"),
     ]
 
@@ -174,28 +182,38 @@ extension EnvironmentCatalogue {
             meaning: "bearer token attached to endpoint deliveries"),
         row(
             "APNS_KEY_ID", .push, .worker, .unset("no direct mode"), .text(10...10, .upper),
+            notReadYet: Unread.directRefused,
             meaning: "key id of the provider token; the four of direct mode all or none"),
         row(
             "APNS_TEAM_ID", .push, .worker, .unset("no direct mode"), .text(10...10, .upper),
+            notReadYet: Unread.directRefused,
             meaning: "team id of the provider token"),
-        row("APNS_TOPIC", .push, .worker, .unset("no direct mode"), .text(1...255, .domain), meaning: "app bundle id"),
+        row(
+            "APNS_TOPIC", .push, .worker, .unset("no direct mode"), .text(1...255, .domain),
+            notReadYet: Unread.directRefused,
+            meaning: "app bundle id"),
         row(
             "APNS_AUTH_KEY_P8", .push, .worker, .unset("no direct mode"),
             .form("a P-256 private key as PEM text, \\n escapes allowed"), secrecy: .value,
+            notReadYet: Unread.directRefused,
             meaning: "provider key; at most one of the three forms"),
         row(
             "APNS_AUTH_KEY_P8_BASE64", .push, .worker, .unset("no direct mode"),
-            .form("base64 of a P-256 private key as PEM text"), secrecy: .value, meaning: "provider key in base64"),
+            .form("base64 of a P-256 private key as PEM text"), secrecy: .value, notReadYet: Unread.directRefused,
+            meaning: "provider key in base64"),
         row(
             "APNS_AUTH_KEY_P8_PATH", .push, .worker, .unset("no direct mode"),
             .form("a file with a P-256 private key as PEM text, mode 0600 or stricter"), secrecy: .file,
+            notReadYet: Unread.directRefused,
             meaning: "provider key in a file"),
         row(
             "APNS_DIRECT_SANDBOX_URL", .push, .worker, .value("https://api.sandbox.push.apple.com"),
-            .url(schemes: https, query: false), .defaultOnly, meaning: "APNs sandbox"),
+            .url(schemes: https, query: false), .defaultOnly, notReadYet: Unread.direct,
+            meaning: "APNs sandbox"),
         row(
             "APNS_DIRECT_PRODUCTION_URL", .push, .worker, .value("https://api.push.apple.com"),
-            .url(schemes: https, query: false), .defaultOnly, meaning: "APNs production"),
+            .url(schemes: https, query: false), .defaultOnly, notReadYet: Unread.direct,
+            meaning: "APNs production"),
         row("APNS_TIMEOUT_MS", .push, .worker, .value("10000"), .integer(100...12000), meaning: "timeout of one send"),
         row(
             "PUSH_MAX_CONCURRENCY", .push, .worker, .value("64"), .integer(1...1000),

@@ -1,5 +1,4 @@
 private let callers: ProcessKind = [.api, .worker, .evaluation]
-private let gateway = "read by the LLM gateway, which does not exist yet"
 
 extension EnvironmentCatalogue {
     private static func later(
@@ -9,7 +8,7 @@ extension EnvironmentCatalogue {
         meaning: String
     ) -> EnvironmentVariable {
         row(
-            name, group, processes, defaultValue, rule, outsideLocal, secrecy: secrecy, notReadYet: gateway,
+            name, group, processes, defaultValue, rule, outsideLocal, secrecy: secrecy, notReadYet: Unread.gateway,
             meaning: meaning)
     }
 

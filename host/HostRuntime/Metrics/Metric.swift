@@ -1,6 +1,6 @@
 /// A label of a metric; none of them is a user, connector, device, request or event.
 public enum MetricLabel: String, CaseIterable, Sendable {
-    case route, method, status, bucket, backend, reason, outcome, type, result, queue, kind, environment, role
+    case route, method, status, bucket, backend, reason, outcome, type, result, queue, kind, role
     case resource, version, process
 }
 
@@ -18,19 +18,12 @@ public enum Metric: String, CaseIterable, Sendable {
     case jobsPendingDue = "jobs_pending_due"
     case jobsRunning = "jobs_running"
     case deadLetters = "dead_letters"
-    case schedulesOverdue = "schedules_overdue"
     case leaseLost = "lease_lost_total"
     case pushes = "push_total"
     case pushSeconds = "push_seconds"
     case reminderDelaySeconds = "reminder_delay_seconds"
     case pushSuppressed = "push_suppressed_total"
     case devicesDisabled = "devices_disabled_total"
-    case apnsProviderTokens = "apns_provider_tokens_total"
-    case pushTokenRejectionStorm = "push_token_rejection_storm"
-    case pendingRevocations = "pending_revocations"
-    case privacyDeleteOpen = "privacy_delete_open"
-    case privacyDeleteOverdue = "privacy_delete_overdue"
-    case privacyDeleteOldestSeconds = "privacy_delete_oldest_seconds"
     case enclaveCalls = "enclave_calls_total"
     case enclaveCallSeconds = "enclave_call_seconds"
     case enclaveSessions = "enclave_sessions"
@@ -41,10 +34,7 @@ public enum Metric: String, CaseIterable, Sendable {
     case enclaveSealedRejected = "enclave_sealed_rejected_total"
     case enclaveUserLimited = "enclave_user_limited_total"
     case enclaveVersionMemoryEvicted = "enclave_version_memory_evicted_total"
-    case databasePoolInUse = "db_pool_in_use"
     case redisDegraded = "redis_degraded"
-    case auditWriteFailed = "audit_write_failed_total"
-    case auditFieldsDropped = "audit_fields_dropped_total"
     case logFieldsDropped = "log_fields_dropped_total"
     case buildInfo = "build_info"
 
@@ -60,9 +50,7 @@ public enum Metric: String, CaseIterable, Sendable {
         case .httpRequestSeconds, .jobLagSeconds, .jobSeconds, .scheduleDriftSeconds, .pushSeconds,
             .reminderDelaySeconds, .enclaveCallSeconds:
             .histogram
-        case .jobsPendingDue, .jobsRunning, .deadLetters, .schedulesOverdue, .pushTokenRejectionStorm,
-            .pendingRevocations, .privacyDeleteOpen, .privacyDeleteOverdue, .privacyDeleteOldestSeconds,
-            .enclaveSessions, .databasePoolInUse, .redisDegraded, .buildInfo:
+        case .jobsPendingDue, .jobsRunning, .deadLetters, .enclaveSessions, .redisDegraded, .buildInfo:
             .gauge
         default:
             .counter
@@ -74,14 +62,13 @@ public enum Metric: String, CaseIterable, Sendable {
         case .httpRequests, .httpRequestSeconds: [.route, .method, .status]
         case .httpRateLimited: [.bucket, .backend]
         case .authFailures, .attestationRefused: [.reason]
-        case .pushSuppressed, .devicesDisabled, .apnsProviderTokens: [.reason]
+        case .pushSuppressed, .devicesDisabled: [.reason]
         case .jwksFetches: [.outcome]
         case .jobsFinished: [.type, .result]
         case .jobLagSeconds, .jobSeconds, .scheduleDriftSeconds: [.type]
-        case .jobsPendingDue, .jobsRunning, .deadLetters, .schedulesOverdue: [.type]
+        case .jobsPendingDue, .jobsRunning, .deadLetters: [.type]
         case .leaseLost: [.queue]
         case .pushes, .pushSeconds, .reminderDelaySeconds: [.kind, .outcome]
-        case .pushTokenRejectionStorm: [.environment]
         case .enclaveCalls, .enclaveCallSeconds: [.method, .result]
         case .enclaveSessions: [.role]
         case .enclaveHandshakes: [.result]
@@ -89,9 +76,7 @@ public enum Metric: String, CaseIterable, Sendable {
             .enclaveVersionMemoryEvicted:
             [.resource, .result]
         case .buildInfo: [.version, .process]
-        case .pendingRevocations, .privacyDeleteOpen, .privacyDeleteOverdue, .privacyDeleteOldestSeconds,
-            .databasePoolInUse, .redisDegraded, .auditWriteFailed, .auditFieldsDropped, .logFieldsDropped:
-            []
+        case .redisDegraded, .logFieldsDropped: []
         }
     }
 
