@@ -190,6 +190,7 @@ import Testing
                 try await RawClient.exchange(port, "GET \(path) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             }
             #expect(try await get("/metrics").contains("alfred_redis_degraded 1"))
+            #expect(try await get("/metrics").contains("\nalfred_log_fields_dropped_total "))
             #expect(try await get("/healthz").hasSuffix(#"{"ok":true}"#))
             #expect(
                 try await get("/readyz").hasSuffix(#"{"ok":true,"checks":{"database":"ok","redis":"degraded"}}"#))
