@@ -136,7 +136,8 @@ if !enclaveOnly {
         .target(
             name: "HostStorage",
             dependencies: [
-                "HostRuntime", "CPostgres", "CHiredis", "CLinux", crypto, logging, nioCore, nioPosix, nioSSL,
+                "HostRuntime", "CPostgres", "CHiredis", "CLinux", "COpenSSL", crypto, logging, nioCore, nioPosix,
+                nioSSL,
             ],
             path: "host/HostStorage", resources: [.embedInCode("migrations")], swiftSettings: strict),
         .target(

@@ -20,6 +20,7 @@ extension EndToEnd {
                     try await search.stopAndSearch(after: step.title, for: try await Self.canaries(of: stack))
                 }
                 let canaries = try await Self.canaries(of: stack)
+                #expect(canaries.contains { $0.name == "data key" })
                 try await confirmUse(control)
                 try await search.stopAndSearch(after: "the story", for: canaries)
                 try await searchFilesAndServers(stack, CanarySearch(canaries))

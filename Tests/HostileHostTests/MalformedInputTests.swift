@@ -159,7 +159,9 @@ extension HostileHost {
             let good = try await stage.session(.api)
             let wanted = 10_000
             let count = min(wanted, RawHost.raiseDescriptorLimit() - 1000)
-            if count < wanted { print("half-open connections: \(count) of \(wanted), for the limit on open files") }
+            if count < wanted {
+                print("note: \(count) half-open connections instead of \(wanted), for the limit on open files")
+            }
             let item = DataItem(purpose: .jobPayload, user: UserID(UUID()), recordID: "row", content: [1, 2, 3])
             try await stage.withstands {
                 var raws: [RawHost] = []

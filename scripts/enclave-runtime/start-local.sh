@@ -7,5 +7,5 @@ cd "$ROOT"
 install_packages libsodium-dev libssl-dev libcurl4-openssl-dev
 need_swift
 say "Building enclave-dev-shim (debug), without any third-party package"
-ENCLAVE_ONLY=1 swift build "${STRICT[@]}" --scratch-path .build-enclave --product enclave-dev-shim
+build_enclave_only --product enclave-dev-shim
 exec .build-enclave/debug/enclave-dev-shim

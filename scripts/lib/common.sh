@@ -37,6 +37,16 @@ need_swift() {
     command -v swift >/dev/null || die "no Swift toolchain in PATH; see https://www.swift.org/install/linux/ (6.2 or later)"
 }
 
+# Builds the enclave alone. Through links in a folder of its own: beside the Package.resolved that a full build leaves,
+# SwiftPM fetches every package it lists, although none is used.
+build_enclave_only() {
+    need_swift
+    local links="$ROOT/.local/enclave-only" name
+    mkdir -p "$links"
+    for name in Package.swift shared-proto enclave Tests; do ln -sfn "$ROOT/$name" "$links/$name"; done
+    ENCLAVE_ONLY=1 swift build --package-path "$links" --scratch-path "$ROOT/.build-enclave" "${STRICT[@]}" "$@"
+}
+
 # Builds with SwiftPM's own progress: the named product, all executables (--executables), or everything with the tests.
 build() {
     need_swift

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 public import SimulatorKit
 
 /// The whole system as processes on this machine: private Postgres and Redis, simulators, enclave, API, worker.
@@ -10,6 +11,7 @@ public actor LocalStack {
     /// What passed between hosts and enclave; only with `recordsWire`.
     public private(set) var relay: RecordingRelay?
     private var processes: [String: ManagedProcess] = [:]
+    private var folderLock: Int32?
     private let progress: @Sendable (String) -> Void
 
     /// A system that is not started; `progress` gets one line per step.
@@ -28,6 +30,7 @@ public actor LocalStack {
 
     /// Servers, keys and schema: everything that must be there before the first process.
     public func prepare() async throws {
+        try takeFolder()
         let logs = settings.state.appending(path: "logs")
         try? FileManager.default.removeItem(at: logs)
         try FileManager.default.createDirectory(at: logs, withIntermediateDirectories: true)
@@ -115,23 +118,40 @@ public actor LocalStack {
         _ = try await infraScript([command])
     }
 
-    /// Stops every process, the last started first, then Postgres and Redis.
-    public func stop() async {
+    /// Returns when one of the processes has ended, with its name and the end of its log.
+    public func firstEnd() async throws -> String {
+        while true {
+            for (name, process) in processes {
+                guard let status = process.exitStatus else { continue }
+                return "\(name) ended with status \(status):\n\(process.logTail(5))"
+            }
+            try await Task.sleep(for: .milliseconds(200))
+        }
+    }
+
+    /// Stops every process, the last started first, then Postgres and Redis; nothing where another launcher has the
+    /// folder.
+    public func stop() async { await end("stop") }
+
+    /// Stops everything and deletes its folder.
+    public func remove() async {
+        guard folderLock != nil else { return }
+        await end("down")
+        try? FileManager.default.removeItem(at: settings.state)
+    }
+
+    private func end(_ servers: String) async {
+        guard let folderLock else { return }
         for name in ["worker", "api", "enclave", "simulators"] + processes.keys.sorted() {
             guard let process = processes[name], process.isRunning else { continue }
             progress("\(name): stopping")
             await process.stop()
         }
         await relay?.close()
-        if privateServers { _ = try? await infraScript(["stop"]) }
+        if privateServers { _ = try? await infraScript([servers]) }
         try? FileManager.default.removeItem(at: pidFile)
-    }
-
-    /// Stops everything and deletes its folder.
-    public func remove() async {
-        await stop()
-        if privateServers { _ = try? await infraScript(["down"]) }
-        try? FileManager.default.removeItem(at: settings.state)
+        close(folderLock)
+        self.folderLock = nil
     }
 
     // MARK: - Parts
@@ -241,6 +261,20 @@ public actor LocalStack {
     private func remember() throws {
         let lines = processes.values.filter(\.isRunning).map { "\($0.pid)" }
         try lines.joined(separator: "\n").write(to: pidFile, atomically: true, encoding: .utf8)
+    }
+
+    /// One launcher per folder. The processes find an empty `.env` here, so that none further up is read.
+    private func takeFolder() throws {
+        try FileManager.default.createDirectory(at: settings.state, withIntermediateDirectories: true)
+        let path = settings.state.appending(path: "lock").path
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            throw StackError("another system runs in \(settings.state.path); stop it, or give --state another folder")
+        }
+        // Held until this process ends.
+        folderLock = descriptor
+        try "# Everything is handed over in the environment.\n".write(
+            to: settings.state.appending(path: ".env"), atomically: true, encoding: .utf8)
     }
 
     private func endLeftovers() async {

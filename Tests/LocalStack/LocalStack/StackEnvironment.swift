@@ -38,6 +38,8 @@ public struct StackEnvironment: Sendable {
             "API_BIND_ADDR": "127.0.0.1:\(ports.api)",
             "CLERK_ISSUER": "https://localhost:\(ports.clerk)",
             "CLERK_AUDIENCE": "alfred",
+            // The simulated Clerk has new keys at each start, and a Redis of the environment outlives it.
+            "CLERK_JWKS_CACHE_KEY": "alfred:clerk:jwks:\(UUID().uuidString)",
             "ENCLAVE_RUNTIME_BASE_URL": "tcp://127.0.0.1:\(settings.recordsWire ? ports.relay : ports.enclave)",
             "ENCLAVE_RUNTIME_BIND_ADDR": "127.0.0.1:\(ports.enclave)",
             "GOOGLE_OAUTH_CLIENT_ID": "local.apps.googleusercontent.com",

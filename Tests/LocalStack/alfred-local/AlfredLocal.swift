@@ -52,7 +52,7 @@ struct AlfredLocal: AsyncParsableCommand {
             say("\n== The story is told; every step held.")
             guard !once else { return }
             try await printAddresses(of: stack, story)
-            try await Task.sleep(for: .seconds(86_400 * 365))
+            throw StackError(try await stack.firstEnd())
         }
     }
 

@@ -1,7 +1,7 @@
 import Dispatch
 import Foundation
 
-/// Turns SIGINT and SIGTERM into the end of the work under way.
+/// Turns SIGINT, SIGTERM and SIGHUP into the end of the work under way.
 final class Interruption: @unchecked Sendable {
     private let sources: [any DispatchSourceSignal]
     private let events: AsyncStream<Void>
@@ -15,7 +15,7 @@ final class Interruption: @unchecked Sendable {
     init() {
         let (events, continuation) = AsyncStream.makeStream(of: Void.self)
         self.events = events
-        sources = [SIGINT, SIGTERM].map { number in
+        sources = [SIGINT, SIGTERM, SIGHUP].map { number in
             signal(number, SIG_IGN)
             return DispatchSource.makeSignalSource(signal: number, queue: .global())
         }

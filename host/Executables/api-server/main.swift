@@ -1,4 +1,5 @@
 import APIServer
-import Foundation
+import Glibc
 
-exit(await APIServerProgram.run())
+// Not `exit`: it would run the clean-up of C libraries while a thread of theirs may still be connecting.
+_exit(await APIServerProgram.run())

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import COpenSSL
 internal import CPostgres
 import Glibc
 
@@ -36,8 +37,12 @@ import Glibc
     }
 
     static func start(_ url: String) throws(StorageError) -> PostgresHandle {
+        leaveOpenSSLAtExit
+        // Kerberos is not used, and its library cleans up at exit while a thread may still connect; the URL may say
+        // otherwise.
         let pairs: [(String, String)] = [
-            ("dbname", url), ("client_encoding", "UTF8"), ("fallback_application_name", "alfred"),
+            ("gssencmode", "disable"), ("dbname", url), ("client_encoding", "UTF8"),
+            ("fallback_application_name", "alfred"),
             ("tcp_user_timeout", "15000"), ("keepalives_idle", "30"),
         ]
         let pointer = unsafe withCStrings(pairs.map(\.0)) { keywords in
@@ -70,6 +75,12 @@ import Glibc
         if let error = unsafe PostgresFailure(result) { throw error.storageError }
     }
 }
+
+/// Keeps OpenSSL from freeing its locks at exit under the feet of a thread that connects; done once, before libpq asks
+/// for TLS.
+private let leaveOpenSSLAtExit: Void = {
+    _ = OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_ATEXIT), nil)
+}()
 
 private nonisolated func ignoreNotice(_: UnsafeMutableRawPointer?, _: UnsafePointer<CChar>?) {}
 

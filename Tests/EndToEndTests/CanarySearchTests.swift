@@ -1,0 +1,43 @@
+import Foundation
+import LocalStack
+import Testing
+
+/// The search finds every form that it is said to know, and nothing where nothing is.
+@Suite struct CanarySearchTests {
+    static let secret: [UInt8] = (0..<40).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ 201) }
+
+    static let forms: [(String, [UInt8])] =
+        [
+            ("raw", secret), ("first 16 bytes", Array(secret.prefix(16))), ("last 16 bytes", Array(secret.suffix(16))),
+            ("16 bytes in the middle", Array(secret[11..<27])),
+            ("hex", Array(secret.map { String(format: "%02x", $0) }.joined().utf8)),
+            ("HEX", Array(secret.map { String(format: "%02X", $0) }.joined().utf8)),
+            ("percent", Array(secret.map { String(format: "%%%02X", $0) }.joined().utf8)),
+        ]
+        + (0..<3).map { offset in
+            let text = Data([UInt8](repeating: 0x5A, count: offset) + secret + [1, 2]).base64EncodedString()
+            return ("base64 at offset \(offset)", Array(text.utf8))
+        }
+
+    @Test(arguments: forms) func findsEachForm(_ name: String, _ form: [UInt8]) throws {
+        let search = try CanarySearch([Canary("secret", Self.secret)])
+        for position in [0, 1, 4095] {
+            let noise = [UInt8](repeating: 0xEE, count: position)
+            #expect(search.find(in: noise + form + [0xEE]) == "secret", "\(name) at \(position)")
+        }
+    }
+
+    @Test func findsNothingInShorterPiecesOrElsewhere() throws {
+        let search = try CanarySearch([Canary("secret", Self.secret)])
+        #expect(search.find(in: Array(Self.secret.prefix(15))) == nil)
+        #expect(search.find(in: [UInt8]()) == nil)
+        #expect(search.find(in: (0..<100_000).map { UInt8(truncatingIfNeeded: $0) }) == nil)
+    }
+
+    @Test func findsASecretInTheMemoryOfAProcess() throws {
+        let secret = (0..<32).map { _ in UInt8.random(in: 0...255) }
+        let search = try CanarySearch([Canary("secret", secret)])
+        let (hits, bytes) = try search.find(inProcess: ProcessInfo.processInfo.processIdentifier)
+        #expect(!hits.isEmpty && bytes > 1_000_000)
+    }
+}
