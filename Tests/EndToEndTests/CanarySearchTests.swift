@@ -6,18 +6,19 @@ import Testing
 @Suite struct CanarySearchTests {
     static let secret: [UInt8] = (0..<40).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ 201) }
 
-    static let forms: [(String, [UInt8])] =
-        [
+    static let forms: [(String, [UInt8])] = {
+        func text(_ format: String) -> [UInt8] { Array(secret.map { String(format: format, $0) }.joined().utf8) }
+        var forms: [(String, [UInt8])] = [
             ("raw", secret), ("first 16 bytes", Array(secret.prefix(16))), ("last 16 bytes", Array(secret.suffix(16))),
-            ("16 bytes in the middle", Array(secret[11..<27])),
-            ("hex", Array(secret.map { String(format: "%02x", $0) }.joined().utf8)),
-            ("HEX", Array(secret.map { String(format: "%02X", $0) }.joined().utf8)),
-            ("percent", Array(secret.map { String(format: "%%%02X", $0) }.joined().utf8)),
+            ("16 bytes in the middle", Array(secret[11..<27])), ("hex", text("%02x")), ("HEX", text("%02X")),
+            ("percent", text("%%%02X")),
         ]
-        + (0..<3).map { offset in
-            let text = Data([UInt8](repeating: 0x5A, count: offset) + secret + [1, 2]).base64EncodedString()
-            return ("base64 at offset \(offset)", Array(text.utf8))
+        for offset in 0..<3 {
+            let bytes: [UInt8] = [UInt8](repeating: 0x5A, count: offset) + secret + [1, 2]
+            forms.append(("base64 at offset \(offset)", Array(Data(bytes).base64EncodedString().utf8)))
         }
+        return forms
+    }()
 
     @Test(arguments: forms) func findsEachForm(_ name: String, _ form: [UInt8]) throws {
         let search = try CanarySearch([Canary("secret", Self.secret)])
