@@ -66,7 +66,7 @@ public enum Limits {
     public static let maximumProviderBodyBytes = 1024 * 1024
     /// Longest request id, in characters of `[A-Za-z0-9._-]`.
     public static let maximumRequestIDLength = 128
-    /// Longest text of one identifier-like field (measurement, record id, redirect URI).
+    /// Longest text of one identifier-like field (measurement, redirect URI).
     public static let maximumFieldBytes = 2048
     /// Largest sealed record of one connector.
     public static let maximumSealedRecordBytes = 8 * 1024
