@@ -117,6 +117,27 @@ import Testing
             "metrics",
             Pair(EnclaveMetrics([.init(name: "enclave_refresh_total", resource: "", result: "ok", count: 1000)]))
         ),
+        (
+            "kms-credentials",
+            Pair(
+                KMSCredentials(
+                    accessKeyID: "ASIAEXAMPLE0000", secretAccessKey: Array("secret/key".utf8),
+                    sessionToken: Array("token==".utf8), expiresAt: 1_764_061_200,
+                    clientSecret: .init(version: 3, ciphertext: [UInt8](repeating: 12, count: 8))))
+        ),
+        (
+            "kms-credentials-lasting",
+            Pair(KMSCredentials(accessKeyID: "AKIAEXAMPLE0000", secretAccessKey: Array("secret/key".utf8)))
+        ),
+        ("kms-credentials-answer", Pair(KMSCredentialsAnswer(.accepted, clientSecretVersion: 3))),
+        (
+            "keys-status",
+            Pair(
+                KeysStatus(
+                    keyID: "kms/local/alfred-refresh-token", activeVersion: 2, decryptVersions: [1],
+                    loadedVersions: [1, 2]))
+        ),
+        ("connector-rewrap-answer", Pair(ConnectorRewrapAnswer(.rewrapped, recordVersion: 10))),
         ("record-get-answer", Pair(RecordGetAnswer(record: record))),
         ("record-get-answer-none", Pair(RecordGetAnswer(record: nil))),
         ("record-put", Pair(RecordPut(reference: reference, provider: "google", expectedVersion: 6, record: record))),

@@ -78,7 +78,7 @@ extension HostileHost {
             try await stage.withstands {
                 let raw = try await stage.rawHost(.worker)
                 var id: UInt32 = 1
-                for number in [0, 1, 15, 21, 34, 35, 36, 39, 63, 68, 0xFFFF] as [UInt16] {
+                for number in [0, 1, 15, 21, 31, 40, 63, 68, 0xFFFF] as [UInt16] {
                     let envelope = CallEnvelope(
                         method: number, deadlineMilliseconds: 1000, requestID: "raw", traceparent: nil, body: [0x80])
                     raw.send(try raw.seal(id, .request, envelope.encoded()))
@@ -101,13 +101,15 @@ extension HostileHost {
                     user: person.reference.user, connector: person.reference.connector, stateID: OAuthStateID(UUID()),
                     state: "x", sealedVerifier: Random.bytes(200), code: "x")
             case .googleGet: person.read
-            case .googleRefresh, .googleRevoke, .recordGet: person.reference
-            case .dataSeal, .dataOpen:
+            case .googleRefresh, .googleRevoke, .connectorRewrap, .recordGet: person.reference
+            case .dataSeal, .dataOpen, .dataRewrap:
                 DataItems([
                     DataItem(purpose: .jobPayload, user: person.reference.user, recordID: "row", content: [1])
                 ])
             case .vaultForget: VaultForget(user: person.reference.user)
-            case .metrics: EmptyMessage()
+            case .metrics, .keysStatus: EmptyMessage()
+            case .kmsCredentials:
+                KMSCredentials(accessKeyID: "AKIAEXAMPLE", secretAccessKey: Array("x".utf8))
             case .recordPut:
                 RecordPut(
                     reference: person.reference, provider: "google", expectedVersion: 0,

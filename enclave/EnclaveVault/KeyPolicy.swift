@@ -4,7 +4,7 @@ internal import Sodium
 /// Which data keys this enclave may use: measured configuration, never taken from a host.
 public struct KeyPolicy: Sendable, Equatable {
     /// Most versions that may be opened besides the active one.
-    public static let maximumDecryptVersions = 8
+    public static let maximumDecryptVersions = Limits.maximumDecryptVersions
     /// Longest key id in bytes.
     public static let maximumKeyIDBytes = 256
 

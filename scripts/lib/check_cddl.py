@@ -13,6 +13,7 @@ RULES = {
     "challenge-answer": "[1, 3, challenge-answer]", "document-answer": "[1, 2, document-answer]",
     "get-calendar": "google-get", "get-messages": "google-get", "get-metadata": "google-get",
     "get-answer": "google-get-answer", "record-get-answer-none": "record-get-answer", "failure-plain": "failure",
+    "kms-credentials-lasting": "kms-credentials",
 }
 
 folder = Path(sys.argv[1])

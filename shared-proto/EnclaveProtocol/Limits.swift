@@ -74,6 +74,14 @@ public enum Limits {
     public static let maximumWrappedKeyBytes = 4096
     /// Longest key id.
     public static let maximumKeyIDBytes = 256
+    /// Most key versions that may be opened besides the active one.
+    public static let maximumDecryptVersions = 8
+    /// Longest AWS access key id or secret access key.
+    public static let maximumAWSKeyBytes = 128
+    /// Longest AWS session token.
+    public static let maximumAWSSessionTokenBytes = 4096
+    /// Longest ciphertext that KMS decrypts.
+    public static let maximumKMSCiphertextBytes = 6144
     /// Longest name of a connector's provider.
     public static let maximumProviderBytes = 32
     /// Longest name of a key store.

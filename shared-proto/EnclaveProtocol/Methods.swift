@@ -7,8 +7,12 @@ public enum Method: UInt16, CaseIterable, Sendable {
     case googleRevoke = 20
     case dataSeal = 32
     case dataOpen = 33
+    case dataRewrap = 34
+    case connectorRewrap = 35
+    case keysStatus = 36
     case vaultForget = 37
     case metrics = 38
+    case kmsCredentials = 39
 
     case recordGet = 64
     case recordPut = 65
@@ -25,8 +29,12 @@ public enum Method: UInt16, CaseIterable, Sendable {
         case .googleRevoke: "google.revoke"
         case .dataSeal: "data.seal"
         case .dataOpen: "data.open"
+        case .dataRewrap: "data.rewrap"
+        case .connectorRewrap: "connector.rewrap"
+        case .keysStatus: "keys.status"
         case .vaultForget: "vault.forget"
         case .metrics: "metrics"
+        case .kmsCredentials: "kms.credentials"
         case .recordGet: "record.get"
         case .recordPut: "record.put"
         case .wrappedKeyGet: "wrapped_key.get"
@@ -42,8 +50,10 @@ public enum Method: UInt16, CaseIterable, Sendable {
         switch self {
         case .googleConnectBegin, .googleConnectComplete: [.api]
         case .googleRefresh, .googleGet, .googleRevoke, .dataSeal, .dataOpen: [.api, .worker]
+        case .dataRewrap, .connectorRewrap, .keysStatus: [.operation]
         case .vaultForget: [.worker]
         case .metrics: [.worker, .operation]
+        case .kmsCredentials: [.api, .worker, .operation]
         case .recordGet, .recordPut, .wrappedKeyGet, .wrappedKeyPut: []
         }
     }

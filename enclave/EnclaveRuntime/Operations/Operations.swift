@@ -50,6 +50,7 @@ struct Operations: Sendable {
             case .dataOpen: .answer(try open(try decode(body), context))
             case .vaultForget: .answer(forget(try decode(body)))
             case .metrics: .answer(try metrics(try decode(body)))
+            case .dataRewrap, .connectorRewrap, .keysStatus, .kmsCredentials: throw EnclaveFailure(.unknownMethod)
             case .recordGet, .recordPut, .wrappedKeyGet, .wrappedKeyPut: throw EnclaveFailure(.unknownMethod)
             }
         } catch {
