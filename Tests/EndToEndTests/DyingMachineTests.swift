@@ -147,7 +147,8 @@ final class ChaosUser: Sendable {
             _ = try? await phone.register(device: "iphone-\(number)", token: deviceToken)
             try await Task.sleep(for: .milliseconds(Int.random(in: 1000...2500)))
         }
-        _ = try await eventually("registration of iphone-\(number) after the chaos", within: .seconds(60)) {
+        // Twice the window of the limit: what failed while everything died has used it up.
+        _ = try await eventually("registration of iphone-\(number) after the chaos", within: .seconds(150)) {
             try await phone.register(device: "iphone-\(number)", token: deviceToken)
             return true
         }
@@ -168,7 +169,7 @@ final class ChaosUser: Sendable {
 
     /// Repeats `step` until it answers true; a phone without an answer asks again.
     func repeating(_ what: String, _ step: (Phone) async throws -> Bool) async throws {
-        _ = try await eventually("\(what) of user \(number)", within: .seconds(90)) { () -> Bool? in
+        _ = try await eventually("\(what) of user \(number)", within: .seconds(150)) { () -> Bool? in
             try await step(phone) ? true : nil
         }
     }

@@ -18,6 +18,8 @@ public struct Phone: Sendable {
         }
         /// A text field of the body.
         public func text(_ name: String) -> String? { json[name] as? String }
+        /// `Retry-After` of a refusal.
+        public var retryAfter: Duration? { headers["retry-after"].flatMap { Int($0) }.map { .seconds($0) } }
         /// `error.code` of an error answer.
         public var errorCode: String? { (json["error"] as? [String: any Sendable])?["code"] as? String }
     }
@@ -71,7 +73,8 @@ public struct Phone: Sendable {
     ) async throws -> Answer {
         let answer = try await call(method, path, body, headers: headers)
         guard answer.status == 200 else {
-            throw StackError("\(method) \(path) answered \(answer.status) \(answer.errorCode ?? "")")
+            throw StackError(
+                "\(method) \(path) answered \(answer.status) \(answer.errorCode ?? "")", retryAfter: answer.retryAfter)
         }
         return answer
     }

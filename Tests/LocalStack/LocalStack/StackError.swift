@@ -2,12 +2,18 @@
 public struct StackError: Error, CustomStringConvertible, Sendable {
     /// One or more readable lines.
     public let description: String
+    /// When the service asked to be asked again.
+    public let retryAfter: Duration?
 
     /// A failure with its reason.
-    public init(_ description: String) { self.description = description }
+    public init(_ description: String, retryAfter: Duration? = nil) {
+        self.description = description
+        self.retryAfter = retryAfter
+    }
 }
 
-/// Repeats `probe` every 20 ms until it gives a value.
+/// Repeats `probe` every 20 ms until it gives a value; a failure that says when to come again is heeded, because whoever
+/// asks on uses up the limit that refused it.
 ///
 /// - Throws: `StackError` naming `what` after `limit`.
 public func eventually<Value: Sendable>(
@@ -23,7 +29,8 @@ public func eventually<Value: Sendable>(
         } catch let error as CancellationError {
             throw error
         } catch { last = error }
-        try await Task.sleep(for: .milliseconds(20))
+        let wish = (last as? StackError)?.retryAfter ?? .zero
+        try await Task.sleep(for: max(.milliseconds(20), min(wish, end - .now)))
     }
     throw StackError("\(what) did not happen within \(limit)" + (last.map { ": \($0)" } ?? ""))
 }

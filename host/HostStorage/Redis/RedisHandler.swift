@@ -43,7 +43,10 @@ final class RedisHandler: ChannelDuplexHandler {
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         let request = unwrapOutboundIn(data)
-        guard waiting.count < Self.maximumWaiting else { return request.answer(.failure(.unavailable)) }
+        guard waiting.count < Self.maximumWaiting else {
+            promise?.fail(RedisError.unavailable)
+            return request.answer(.failure(.unavailable))
+        }
         waiting.append(request)
         context.write(wrapOutboundOut(ByteBuffer(bytes: request.bytes)), promise: promise)
         if timer == nil { watch(context, until: request.deadline) }
