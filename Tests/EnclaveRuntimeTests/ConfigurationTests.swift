@@ -100,8 +100,8 @@ import Testing
         let name = "GOOGLE_OAUTH_CLIENT_SECRET"
         let good = try folder.write("good", "  from-file\n")
         let configuration = try testConfiguration([name: "", "\(name)_FILE": good])
-        #expect(
-            unsafe configuration.google.clientSecret.withUnsafeBytes { unsafe Array($0) } == Array("from-file".utf8))
+        let secret = try #require(configuration.google.clientSecret.current)
+        #expect(unsafe secret.withUnsafeBytes { unsafe Array($0) } == Array("from-file".utf8))
         #expect(violations(["\(name)_FILE": good]) == [name])
         let open = try folder.write("open", "x", mode: 0o640)
         #expect(violations([name: "", "\(name)_FILE": open]) == ["\(name)_FILE"])

@@ -37,7 +37,7 @@ final class LocalEnclave {
             ].merging(overrides) { $1 })
         let identity = try ShimIdentity(configuration)
         let evidence = try ShimEvidence(identity: identity, seed: configuration.signingSeed)
-        signingKey = try #require(evidence.signingKey)
+        signingKey = try #require(evidence.signer?.publicKey)
         let kms = try LocalKeyManagement(
             keyFile: configuration.localKeyFile, measurement: identity.measurement,
             allowedMeasurements: Set(configuration.allowedMeasurements))

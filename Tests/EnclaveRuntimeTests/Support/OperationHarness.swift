@@ -84,7 +84,7 @@ final class OperationHarness: Sendable {
         var isResumed = false
         while true {
             let context = CallContext(
-                role: role, deadline: .now.advanced(bySeconds: 20), port: store, lastingPort: store,
+                role: role, session: 1, deadline: .now.advanced(bySeconds: 20), port: store, lastingPort: store,
                 resume: { outcome in resumed.withLock(wake: true) { $0 = outcome } }, isResumed: isResumed)
             switch try operations.run(method, message.encoded(), context) {
             case .answer(let bytes):

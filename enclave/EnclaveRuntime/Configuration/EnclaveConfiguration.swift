@@ -15,7 +15,7 @@ public struct GoogleConfiguration: Sendable {
     /// OAuth client id.
     public let clientID: String
     /// OAuth client secret.
-    public let clientSecret: Secret
+    public let clientSecret: ConfiguredSecret
     /// Redirect URI registered with Google.
     public let redirectURI: String
     /// Authorisation page, opened by the user's browser.
@@ -77,7 +77,7 @@ public struct EnclaveConfiguration: Sendable {
     /// Measurements for which the key may be used, without names.
     public let allowedMeasurements: [String]
     /// Seed of the Ed25519 key that signs evidence, 32 bytes as base64; nil where evidence stays unsigned.
-    public let signingSeed: Secret?
+    public let signingSeed: ConfiguredSecret?
     /// File with the identity of local `remote` mode.
     public let identityFile: String?
     /// The same inline.
@@ -128,7 +128,7 @@ public struct EnclaveConfiguration: Sendable {
             "ENCLAVE_RUNTIME_MEASUREMENT", default: "dev-local-enclave", "must be 1 to 512 of [A-Za-z0-9._:+=-]"
         ) { isName($0, atMost: 512, extra: "._:+=-") ? $0 : nil }
         allowedMeasurements = settings.allowedMeasurements()
-        signingSeed = settings.secret("TEE_ATTESTATION_SIGNING_PRIVATE_KEY")
+        signingSeed = settings.secret("TEE_ATTESTATION_SIGNING_PRIVATE_KEY", executable)
         identityFile = settings.given("TEE_ATTESTATION_DOCUMENT_PATH")
         identityInline = settings.value(
             "TEE_ATTESTATION_DOCUMENT", default: nil, "must be JSON of at most 8 KiB"
@@ -140,7 +140,7 @@ public struct EnclaveConfiguration: Sendable {
         decryptVersions = settings.decryptVersions(active: keyVersion)
         localKeyFile = settings.given("KMS_LOCAL_KEY_PATH") ?? ".local/keys/kms.key"
 
-        let google = settings.google(environment)
+        let google = settings.google(environment, executable)
         egress = settings.egress(google, environment)
         unknownVariables = KnownVariables.unknown(in: values)
         guard settings.violations.isEmpty, let google else { throw ConfigurationError(settings.violations) }

@@ -91,16 +91,18 @@ extension Settings {
         return versions
     }
 
-    mutating func google(_ environment: DeploymentEnvironment) -> GoogleConfiguration? {
+    mutating func google(
+        _ environment: DeploymentEnvironment, _ executable: EnclaveExecutable
+    ) -> GoogleConfiguration? {
         let clientID = required("GOOGLE_OAUTH_CLIENT_ID", "must be 1 to 255 visible characters") {
             isVisible($0) ? $0 : nil
         }
         let secretName = "GOOGLE_OAUTH_CLIENT_SECRET"
-        let secret = secret(secretName)
+        let secret = secret(secretName, executable)
         if secret == nil, given(secretName) == nil, given("\(secretName)_FILE") == nil {
             violate(secretName, "is required: 1 to 255 characters, or \(secretName)_FILE")
         }
-        if let secret, !(1...255).contains(secret.count), environment == .local {
+        if let plain = secret?.current, !(1...255).contains(plain.count) {
             violate(secretName, "must be 1 to 255 characters")
         }
         let redirect = required("GOOGLE_OAUTH_REDIRECT_URI", "must be a URL with a host, https outside local") { text in

@@ -84,6 +84,19 @@ struct Settings {
         return entries
     }
 
+    /// A secret that may be KMS ciphertext, which `enclave-runtime` alone can have opened.
+    mutating func secret(_ name: String, _ executable: EnclaveExecutable) -> ConfiguredSecret? {
+        guard let plain = secret(name) else { return nil }
+        guard let secret = ConfiguredSecret(name, plain) else {
+            violate(name, "must be kms:<base64> or kms:<version>:<base64> when it begins with kms:")
+            return nil
+        }
+        if secret.ciphertext != nil, executable == .devShim {
+            violate(name, "must not be KMS ciphertext for enclave-dev-shim")
+        }
+        return secret
+    }
+
     /// A secret from `name` or from the file that `name_FILE` names; nil when neither is set.
     mutating func secret(_ name: String) -> Secret? {
         let file = "\(name)_FILE"

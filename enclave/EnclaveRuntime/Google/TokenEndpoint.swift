@@ -8,7 +8,7 @@ struct TokenEndpoint: Sendable {
 
     /// Exchanges an authorisation code (RFC 6749 §4.1.3, RFC 7636 §4.5).
     func exchange(code: String, verifier: borrowing SecretBytes) throws(EnclaveFailure) -> TokenAnswer {
-        var form = makeForm()
+        var form = try makeForm()
         form.appendField("grant_type", "authorization_code")
         form.appendField("redirect_uri", google.redirectURI)
         form.appendField("code", code)
@@ -29,7 +29,7 @@ struct TokenEndpoint: Sendable {
 
     /// Gets an access token for `refreshToken`; nil when Google says `invalid_grant`.
     func refresh(_ refreshToken: borrowing SecretBytes) throws(EnclaveFailure) -> TokenAnswer? {
-        var form = makeForm()
+        var form = try makeForm()
         form.appendField("grant_type", "refresh_token")
         unsafe refreshToken.withUnsafeBytes { unsafe form.appendField("refresh_token", secret: $0) }
         let reply = try post(google.tokenURL, form)
@@ -54,10 +54,12 @@ struct TokenEndpoint: Sendable {
     }
 
     /// A form with the client's id and secret, and room for what else a request holds.
-    private func makeForm() -> SecretBuffer {
+    private func makeForm() throws(EnclaveFailure) -> SecretBuffer {
+        // Always there once the enclave has left `starting`.
+        guard let clientSecret = google.clientSecret.current else { throw EnclaveFailure(.keyStoreFailed) }
         var form = SecretBuffer(capacity: 16 * 1024)
         form.appendField("client_id", google.clientID)
-        unsafe google.clientSecret.withUnsafeBytes { unsafe form.appendField("client_secret", secret: $0) }
+        unsafe clientSecret.withUnsafeBytes { unsafe form.appendField("client_secret", secret: $0) }
         return form
     }
 

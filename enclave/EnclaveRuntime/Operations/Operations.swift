@@ -13,10 +13,11 @@ struct Operations: Sendable {
     let googleLimiter: UserLimiter
     let opensLimiter: UserLimiter
     let counters: Counters
+    let keyService: (any KeyService)?
 
     init(
         vault: TokenVault, configuration: EnclaveConfiguration, provider: any Provider,
-        pause: @escaping @Sendable (_ milliseconds: Int) -> Void
+        keyService: (any KeyService)? = nil, pause: @escaping @Sendable (_ milliseconds: Int) -> Void
     ) {
         let endpoint = TokenEndpoint(google: configuration.google, provider: provider)
         let cache = AccessTokenCache()
@@ -29,6 +30,7 @@ struct Operations: Sendable {
         self.cache = cache
         self.writer = writer
         self.counters = counters
+        self.keyService = keyService
         broker = TokenBroker(
             cache: cache,
             refresher: TokenRefresher(
@@ -50,7 +52,8 @@ struct Operations: Sendable {
             case .dataOpen: .answer(try open(try decode(body), context))
             case .vaultForget: .answer(forget(try decode(body)))
             case .metrics: .answer(try metrics(try decode(body)))
-            case .dataRewrap, .connectorRewrap, .keysStatus, .kmsCredentials: throw EnclaveFailure(.unknownMethod)
+            case .kmsCredentials: .answer(try keyServiceOffer(try decode(body), context))
+            case .dataRewrap, .connectorRewrap, .keysStatus: throw EnclaveFailure(.unknownMethod)
             case .recordGet, .recordPut, .wrappedKeyGet, .wrappedKeyPut: throw EnclaveFailure(.unknownMethod)
             }
         } catch {
@@ -60,6 +63,14 @@ struct Operations: Sendable {
             }
             throw error
         }
+    }
+
+    /// `kms.credentials`; local key management wants none.
+    private func keyServiceOffer(
+        _ credentials: KMSCredentials, _ context: CallContext
+    ) throws(EnclaveFailure) -> KMSCredentialsAnswer {
+        guard let keyService else { throw EnclaveFailure(.unknownMethod) }
+        return try keyService.offer(credentials, session: context.session)
     }
 
     private func decode<Message: WireMessage>(_ body: [UInt8]) throws(EnclaveFailure) -> Message {

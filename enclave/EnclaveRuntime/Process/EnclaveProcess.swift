@@ -19,8 +19,8 @@ public enum EnclaveProcess {
     ///
     /// `isDevShim` repeats every minute that nothing here is secure.
     public static func serve(
-        _ configuration: EnclaveConfiguration, evidence: any EvidenceSource, kms: any KeyManagement, log: Log,
-        since started: MonotonicInstant, isDevShim: Bool
+        _ configuration: EnclaveConfiguration, evidence: any EvidenceSource, kms: any KeyManagement,
+        keyService: (any KeyService)? = nil, log: Log, since started: MonotonicInstant, isDevShim: Bool
     ) -> Int32 {
         // Blocked before there is any other thread, so that only this one takes them.
         var signals = sigset_t()
@@ -37,7 +37,8 @@ public enum EnclaveProcess {
         for name in configuration.unknownVariables { log.write(.warn, .unknownVariable(name)) }
         let server: EnclaveServer
         do throws(EnclaveStartError) {
-            server = try EnclaveServer(configuration, evidence: evidence, kms: kms, log: log)
+            server = try EnclaveServer(
+                configuration, evidence: evidence, kms: kms, keyService: keyService, log: log)
         } catch {
             switch error {
             case .configuration(let violation): complain("\(violation)")

@@ -6,6 +6,8 @@ internal import EnclaveVault
 struct CallContext: Sendable {
     /// What the caller may do.
     let role: Role
+    /// Number of the session it came over.
+    let session: UInt64
     /// When the caller stops waiting.
     let deadline: MonotonicInstant
     /// Records of the host, asked for over the caller's session within the deadline.

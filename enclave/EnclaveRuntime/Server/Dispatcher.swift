@@ -18,7 +18,7 @@ final class Dispatcher: CallHandler {
     }
 
     private let operations: Operations
-    private let plain: PlainService
+    private let lifecycle: Lifecycle
     private let sessions: CallbackSessions
     private let pool: WorkerPool
     private let maximumInFlight: Int
@@ -27,11 +27,11 @@ final class Dispatcher: CallHandler {
     private let keysLoaded = Atomic(false)
 
     init(
-        _ operations: Operations, plain: PlainService, sessions: CallbackSessions, pool: WorkerPool,
+        _ operations: Operations, lifecycle: Lifecycle, sessions: CallbackSessions, pool: WorkerPool,
         maximumInFlight: Int, log: Log
     ) {
         self.operations = operations
-        self.plain = plain
+        self.lifecycle = lifecycle
         self.sessions = sessions
         self.pool = pool
         self.maximumInFlight = maximumInFlight
@@ -47,7 +47,9 @@ final class Dispatcher: CallHandler {
         guard let role = session.role, method.roles.contains(role) else {
             return refuse(method.name, session.role, .roleNotAllowed, reply)
         }
-        guard plain.status == .ok else { return refuse(method.name, role, .draining, reply) }
+        guard lifecycle.allows(method, session: session.id) else {
+            return refuse(method.name, role, .draining, reply)
+        }
         let hasRoom = load.withLock { load in
             guard load.calls < maximumInFlight else { return false }
             if method.callsGoogle {
@@ -109,7 +111,8 @@ final class Dispatcher: CallHandler {
         defer { load.withLock(wake: true) { $0.running -= 1 } }
         let port = sessions.port(for: ticket)
         let context = CallContext(
-            role: ticket.role, deadline: ticket.call.deadline, port: port, lastingPort: port.lasting,
+            role: ticket.role, session: ticket.session.id, deadline: ticket.call.deadline, port: port,
+            lastingPort: port.lasting,
             resume: { [self] outcome in
                 switch outcome {
                 case .success: submit(ticket, isResumed: true)

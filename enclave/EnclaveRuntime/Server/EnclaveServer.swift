@@ -19,7 +19,8 @@ public final class EnclaveServer: Sendable {
     private static let poolSize = 32
 
     private let listener: SessionListener
-    private let plain: PlainService
+    private let lifecycle = Lifecycle()
+    private let keyService: (any KeyService)?
     private let dispatcher: Dispatcher
     private let writer: RecordWriter
     private let cache: AccessTokenCache
@@ -28,18 +29,22 @@ public final class EnclaveServer: Sendable {
     private let listenerEnded = Monitor(false)
 
     /// Builds an enclave and binds its listener; nothing is served before `start`.
+    ///
+    /// With a key service for `kms` the enclave stays `starting` until that is open.
     public convenience init(
-        _ configuration: EnclaveConfiguration, evidence: any EvidenceSource, kms: any KeyManagement, log: Log
+        _ configuration: EnclaveConfiguration, evidence: any EvidenceSource, kms: any KeyManagement,
+        keyService: (any KeyService)? = nil, log: Log
     ) throws(EnclaveStartError) {
         guard let egress = Egress(configuration.google, configuration.egress, log: log) else {
             throw .configuration(ConfigurationViolation("EGRESS_CA_FILE", "holds no certificate that can be read"))
         }
-        try self.init(configuration, evidence: evidence, kms: kms, provider: egress, log: log)
+        try self.init(
+            configuration, evidence: evidence, kms: kms, keyService: keyService, provider: egress, log: log)
     }
 
     init(
         _ configuration: EnclaveConfiguration, evidence: any EvidenceSource, kms: any KeyManagement,
-        provider: any Provider, log: Log
+        keyService: (any KeyService)? = nil, provider: any Provider, log: Log
     ) throws(EnclaveStartError) {
         guard
             let policy = KeyPolicy(
@@ -48,17 +53,20 @@ public final class EnclaveServer: Sendable {
         else { throw .configuration(ConfigurationViolation("KMS_KEY_ID", "no usable key policy")) }
         let vault = TokenVault(policy: policy, kms: kms)
         let operations = Operations(
-            vault: vault, configuration: configuration, provider: provider, pause: { Threads.sleep(milliseconds: $0) })
+            vault: vault, configuration: configuration, provider: provider, keyService: keyService,
+            pause: { Threads.sleep(milliseconds: $0) })
+        self.keyService = keyService
         writer = operations.writer
         cache = operations.cache
         requestTimeoutMilliseconds = configuration.google.requestTimeoutMilliseconds
 
         let key = X25519.PrivateKey()
-        plain = PlainService(configuration, evidence: evidence, sessionKey: key.publicKey)
+        let plain = PlainService(
+            configuration, evidence: evidence, lifecycle: lifecycle, sessionKey: key.publicKey)
         let sessions = CallbackSessions()
         dispatcher = Dispatcher(
-            operations, plain: plain, sessions: sessions, pool: pool, maximumInFlight: configuration.maximumInFlight,
-            log: log)
+            operations, lifecycle: lifecycle, sessions: sessions, pool: pool,
+            maximumInFlight: configuration.maximumInFlight, log: log)
         do throws(SessionError) {
             listener = try SessionListener(
                 bind: configuration.bind, staticKey: key, plain: plain, calls: dispatcher,
@@ -67,7 +75,9 @@ public final class EnclaveServer: Sendable {
         } catch {
             throw .addressUnusable
         }
-        sessions.use { [weak listener] in listener?.sessions ?? [] }
+        sessions.use { [weak listener, lifecycle] in
+            listener?.sessions.filter { !lifecycle.isEarly(session: $0.id) } ?? []
+        }
     }
 
     /// TCP port that is listened on.
@@ -75,16 +85,22 @@ public final class EnclaveServer: Sendable {
 
     /// Serves from now on, on threads of its own.
     public func start() {
-        plain.become(.ok)
+        if let keyService {
+            keyService.begin { [weak self] in self?.open() }
+        } else {
+            open()
+        }
         Threads.start { [self] in
             listener.run()
             listenerEnded.withLock(wake: true) { $0 = true }
         }
     }
 
+    private func open() { lifecycle.open(lastSession: listener.sessions.map(\.id).max() ?? 0) }
+
     /// Takes no new work, lets what is under way finish, stores what Google answered, and wipes the tokens.
     public func drain() {
-        plain.become(.draining)
+        lifecycle.drain()
         let now = MonotonicInstant.now
         let workEnds = now.advanced(byMilliseconds: requestTimeoutMilliseconds + 5000)
         writer.giveUp(at: workEnds)
