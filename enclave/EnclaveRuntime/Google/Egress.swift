@@ -32,7 +32,7 @@ internal import Synchronization
     public func post(
         _ url: ProviderURL, form: borrowing SecretBuffer, milliseconds: Int
     ) throws(ProviderFault) -> SecretReply {
-        var body = SecretBuffer(capacity: Self.maximumTokenBodyBytes)
+        let body = SecretBody(SecretBuffer(capacity: Self.maximumTokenBodyBytes))
         let outcome = try unsafe form.withUnsafeBytes { (form: UnsafeRawBufferPointer) throws(ProviderFault) in
             try unsafe perform(url, target: url.text, milliseconds) { handle in
                 // A request that may not be repeated gets a connection that cannot be stale.
@@ -40,11 +40,11 @@ internal import Synchronization
                 handle.set(CURLOPT_FORBID_REUSE, 1)
                 unsafe handle.setForm(form)
             } receive: { bytes in
-                unsafe body.append(bytes)
-                return !body.overflowed
+                unsafe body.buffer.append(bytes)
+                return !body.buffer.overflowed
             }
         }
-        return SecretReply(status: outcome.status, retryAfterSeconds: outcome.retryAfterSeconds, body: body)
+        return SecretReply(status: outcome.status, retryAfterSeconds: outcome.retryAfterSeconds, body: body.take())
     }
 
     public func get(
@@ -69,7 +69,7 @@ internal import Synchronization
 
     private func perform(
         _ url: ProviderURL, target: String, _ milliseconds: Int, prepare: (CurlHandle) -> Void,
-        receive: (UnsafeRawBufferPointer) -> Bool
+        receive: @escaping (UnsafeRawBufferPointer) -> Bool
     ) throws(ProviderFault) -> CurlHandle.Outcome {
         guard url.scheme == "https", hosts.contains(url.origin) else { throw .hostRefused }
         guard milliseconds > 0, let handle = idle.withLock({ $0.popLast() }) ?? CurlHandle() else {
@@ -90,5 +90,19 @@ internal import Synchronization
             log.write(.warn, .provider(host: url.host, status: 0, milliseconds: took))
             throw fault
         }
+    }
+}
+
+/// A buffer that a closure of libcurl's fills.
+private final class SecretBody {
+    var buffer: SecretBuffer
+
+    init(_ buffer: consuming SecretBuffer) { self.buffer = buffer }
+
+    /// Gives the buffer away, once.
+    func take() -> SecretBuffer {
+        var taken = SecretBuffer(capacity: 0)
+        swap(&taken, &buffer)
+        return taken
     }
 }
