@@ -59,6 +59,11 @@ var targets: [Target] = [
         name: "enclave-dev-shim", dependencies: ["EnclaveRuntime", "EnclaveDevShim"],
         path: "enclave/Executables/enclave-dev-shim", swiftSettings: base),
 
+    // A Nitro secure module for tests; no product of ours depends on it.
+    .target(
+        name: "SimulatedNitro", dependencies: ["COpenSSL"], path: "Tests/Simulators/SimulatedNitro",
+        swiftSettings: strict),
+
     .executableTarget(
         name: "rpc-bench", dependencies: ["AttestedSession", "EnclaveProtocol", "Sodium"],
         path: "Tests/Benchmarks/rpc-bench", swiftSettings: base),
@@ -67,6 +72,7 @@ var targets: [Target] = [
         linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
 
     test("EnclaveProtocol", ["EnclaveProtocol"]),
+    test("SimulatedNitro", ["SimulatedNitro"]),
     test("Sodium", ["Sodium"]),
     test("AttestedSession", ["AttestedSession", "EnclaveProtocol", "Sodium"], resources: [.copy("peers")]),
     test("EnclaveVault", ["EnclaveVault", "EnclaveDevShim", "EnclaveProtocol", "Sodium"]),
@@ -191,6 +197,7 @@ if !enclaveOnly {
         .target(
             name: "SimulatorKit",
             dependencies: [
+                "SimulatedNitro",
                 hummingbird, hummingbirdCore, hummingbirdHTTP2, x509, asn1, crypto, cryptoExtras, asyncHTTPClient,
                 nioCore,
                 nioHTTP1, nioSSL, httpTypes, logging, lifecycle,
