@@ -6,6 +6,8 @@ final class Readiness: Sendable {
         var google: Int
         var clerk: Int
         var apns: Int
+        var kms: Int
+        var metadata: Int
         var control: Int
     }
 
@@ -17,9 +19,10 @@ final class Readiness: Sendable {
 
         var ports: Ports? {
             guard let google = providers[.google], let clerk = providers[.clerk], let apns = providers[.apns],
-                let control
+                let kms = providers[.kms], let metadata = providers[.metadata], let control
             else { return nil }
-            return Ports(google: google, clerk: clerk, apns: apns, control: control)
+            return Ports(
+                google: google, clerk: clerk, apns: apns, kms: kms, metadata: metadata, control: control)
         }
     }
 

@@ -8,7 +8,10 @@ public struct SimulatorConfiguration: Sendable {
     public var googlePort: Int
     public var clerkPort: Int
     public var apnsPort: Int
+    public var kmsPort: Int
+    public var metadataPort: Int
     public var controlPort: Int
+    public var kms: KMSSettings
     public var googleClient: GoogleClient
     public var clerk: ClerkSettings
     /// The wall clock of the providers: life of codes and tokens, `iat`, age of mail.
@@ -16,6 +19,7 @@ public struct SimulatorConfiguration: Sendable {
 
     public init(
         stateFolder: String, googlePort: Int = 0, clerkPort: Int = 0, apnsPort: Int = 0, controlPort: Int = 0,
+        kmsPort: Int = 0, metadataPort: Int = 0, kms: KMSSettings = KMSSettings(),
         googleClient: GoogleClient = .local, clerk: ClerkSettings = ClerkSettings(),
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
@@ -24,6 +28,9 @@ public struct SimulatorConfiguration: Sendable {
         self.clerkPort = clerkPort
         self.apnsPort = apnsPort
         self.controlPort = controlPort
+        self.kmsPort = kmsPort
+        self.metadataPort = metadataPort
+        self.kms = kms
         self.googleClient = googleClient
         self.clerk = clerk
         self.now = now
@@ -45,6 +52,10 @@ public struct SimulatorEndpoints: Codable, Sendable, Hashable {
     public var clerk: String
     /// Base URL of both ways to push, without a slash at the end.
     public var apns: String
+    /// Where KMS listens: reached under its own name, `kms.<region>.amazonaws.com`, by a route to this address.
+    public var kms: String
+    /// Base URL of the instance metadata, plain HTTP.
+    public var metadata: String
     /// Base URL of the control API, plain HTTP.
     public var control: String
     /// PEM file of the CA that signed the servers' certificate.

@@ -16,6 +16,8 @@ public struct Simulators: Service {
     private let google: GoogleSimulator
     private let clerk: ClerkSimulator
     private let apns: APNsSimulator
+    private let kms: KMSSimulator
+    private let metadata: InstanceMetadata
     private let ledger = Ledger()
     private let faults = FaultBoard()
     private let readiness = Readiness()
@@ -27,6 +29,10 @@ public struct Simulators: Service {
         google = try GoogleSimulator(client: configuration.googleClient, ledger: ledger, now: configuration.now)
         clerk = try ClerkSimulator(settings: configuration.clerk, now: configuration.now)
         apns = APNsSimulator(ledger: ledger, now: configuration.now)
+        kms = try KMSSimulator(
+            settings: configuration.kms, folder: URL(filePath: configuration.stateFolder), ledger: ledger,
+            now: configuration.now)
+        metadata = InstanceMetadata(kms: kms, ledger: ledger, now: configuration.now)
     }
 
     /// Where everything listens; waits until it does.
@@ -36,7 +42,8 @@ public struct Simulators: Service {
         let ports = try await readiness.ports()
         return SimulatorEndpoints(
             google: "https://localhost:\(ports.google)", clerk: "https://localhost:\(ports.clerk)",
-            apns: "https://localhost:\(ports.apns)", control: "http://127.0.0.1:\(ports.control)",
+            apns: "https://localhost:\(ports.apns)", kms: "https://localhost:\(ports.kms)",
+            metadata: "http://127.0.0.1:\(ports.metadata)", control: "http://127.0.0.1:\(ports.control)",
             caFile: URL(filePath: configuration.stateFolder).appending(path: ThrowawayAuthority.certificateFile).path)
     }
 
@@ -49,6 +56,9 @@ public struct Simulators: Service {
             try provider(google, .google, configuration.googlePort),
             try provider(clerk, .clerk, configuration.clerkPort),
             try provider(apns, .apns, configuration.apnsPort),
+            try provider(
+                kms, .kms, configuration.kmsPort, hosts: ["kms.\(KMSSettings.region).amazonaws.com"]),
+            instanceMetadata(),
             control(),
         ]
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -65,9 +75,9 @@ public struct Simulators: Service {
     }
 
     private func provider(
-        _ simulator: some ProviderSimulator, _ name: Provider, _ port: Int
+        _ simulator: some ProviderSimulator, _ name: Provider, _ port: Int, hosts: [String] = []
     ) throws -> any Service {
-        let tls = try authority.serverConfiguration(now: Date())
+        let tls = try authority.serverConfiguration(hosts: hosts, now: Date())
         return Application(
             responder: ProviderResponder(simulator: simulator, ledger: ledger, faults: faults),
             server: try .http2Upgrade(tlsConfiguration: tls, configuration: .init(gracefulCloseTimeout: .seconds(1))),
@@ -80,8 +90,18 @@ public struct Simulators: Service {
             logger: Self.logger(name.rawValue))
     }
 
+    private func instanceMetadata() -> any Service {
+        Application(
+            router: InstanceMetadataRoutes(metadata: metadata, ledger: ledger, faults: faults).router(),
+            configuration: ApplicationConfiguration(
+                address: .hostname("127.0.0.1", port: configuration.metadataPort)),
+            onServerRunning: { readiness.listening(.metadata, on: $0.localAddress?.port ?? 0) },
+            logger: Self.logger("metadata"))
+    }
+
     private func control() -> any Service {
-        let routes = ControlRoutes(google: google, clerk: clerk, apns: apns, ledger: ledger, faults: faults)
+        let routes = ControlRoutes(
+            google: google, clerk: clerk, apns: apns, kms: kms, metadata: metadata, ledger: ledger, faults: faults)
         return Application(
             router: routes.router(),
             configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: configuration.controlPort)),

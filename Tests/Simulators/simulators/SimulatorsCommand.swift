@@ -5,11 +5,11 @@ import ServiceLifecycle
 import SimulatorKit
 import UnixSignals
 
-/// Stands in for Google, Clerk and APNs on this machine.
+/// Stands in for Google, Clerk, APNs, AWS KMS and instance metadata on this machine.
 @main
 struct SimulatorsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "simulators", abstract: "Simulated Google, Clerk and APNs over TLS, with a control API.")
+        commandName: "simulators", abstract: "Simulated Google, Clerk, APNs and AWS KMS over TLS, and instance metadata, with a control API.")
 
     @Option(help: "Folder for the throw-away CA and simulators.json.")
     var state: String
@@ -19,6 +19,14 @@ struct SimulatorsCommand: AsyncParsableCommand {
     var clerkPort = 0
     @Option(help: "Port of APNs; 0 for any.")
     var apnsPort = 0
+    @Option(help: "Port of KMS; 0 for any.")
+    var kmsPort = 0
+    @Option(help: "Port of the instance metadata; 0 for any.")
+    var metadataPort = 0
+    @Option(help: "File with the policy of the first KMS key; without it nobody may use the key.")
+    var kmsPolicy: String?
+    @Option(help: "File with the certificate, DER, of the root that signs documents of secure modules.")
+    var nitroRoot: String?
     @Option(help: "Port of the control API; 0 for any.")
     var controlPort = 0
     @Option(help: "Client id registered at Google.")
@@ -33,7 +41,12 @@ struct SimulatorsCommand: AsyncParsableCommand {
     func run() async throws {
         var configuration = SimulatorConfiguration(
             stateFolder: state, googlePort: googlePort, clerkPort: clerkPort, apnsPort: apnsPort,
-            controlPort: controlPort)
+            controlPort: controlPort, kmsPort: kmsPort, metadataPort: metadataPort)
+        if let file = kmsPolicy {
+            let data = try Data(contentsOf: URL(filePath: file))
+            configuration.kms.policy = try JSONDecoder().decode(JSONValue.self, from: data)
+        }
+        if let file = nitroRoot { configuration.kms.nitroRoot = Array(try Data(contentsOf: URL(filePath: file))) }
         if let googleClientID { configuration.googleClient.clientID = googleClientID }
         if let file = googleClientSecretFile {
             let text = try String(contentsOfFile: file, encoding: .utf8)
@@ -63,7 +76,7 @@ struct SimulatorsCommand: AsyncParsableCommand {
         let endpoints = try await simulators.endpoints()
         let line = [
             "event": "ready", "google": endpoints.google, "clerk": endpoints.clerk, "apns": endpoints.apns,
-            "control": endpoints.control, "ca_file": endpoints.caFile,
+            "kms": endpoints.kms, "metadata": endpoints.metadata, "control": endpoints.control, "ca_file": endpoints.caFile,
         ]
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

@@ -10,6 +10,8 @@ struct ControlRoutes: Sendable {
     let google: GoogleSimulator
     let clerk: ClerkSimulator
     let apns: APNsSimulator
+    let kms: KMSSimulator
+    let metadata: InstanceMetadata
     let ledger: Ledger
     let faults: FaultBoard
 
@@ -21,6 +23,7 @@ struct ControlRoutes: Sendable {
         googleAccounts(router)
         clerkRoutes(router)
         apnsRoutes(router)
+        kmsRoutes(router)
         return router
     }
 

@@ -2,7 +2,7 @@ import Foundation
 
 /// What kind of secret a value is.
 public enum SecretKind: String, Codable, Sendable, Hashable, CaseIterable {
-    case refreshToken, accessToken, clientSecret, codeVerifier, authorizationCode, pushBearer
+    case refreshToken, accessToken, clientSecret, codeVerifier, authorizationCode, pushBearer, awsSecret
 }
 
 /// A secret that a provider issued or was called with.

@@ -1,6 +1,8 @@
 /// A provider that is simulated.
 public enum Provider: String, Codable, Sendable, Hashable, CaseIterable {
-    case google, clerk, apns
+    case google, clerk, apns, kms
+    /// Instance metadata of EC2.
+    case metadata
 }
 
 /// A call to a provider, named so that calls can be counted and made to fail one by one.
@@ -17,12 +19,28 @@ public enum ProviderCall: String, Codable, Sendable, Hashable, CaseIterable {
     case keySet = "clerk.jwks"
     case devicePush = "apns.device"
     case endpointPush = "apns.endpoint"
+    case kmsGenerateDataKey = "kms.generate_data_key"
+    case kmsGenerateDataKeyWithoutPlaintext = "kms.generate_data_key_without_plaintext"
+    case kmsDecrypt = "kms.decrypt"
+    case kmsEncrypt = "kms.encrypt"
+    case kmsReEncrypt = "kms.re_encrypt"
+    case kmsDescribeKey = "kms.describe_key"
+    case kmsGetKeyPolicy = "kms.get_key_policy"
+    case kmsPutKeyPolicy = "kms.put_key_policy"
+    case kmsCreateGrant = "kms.create_grant"
+    /// An operation that is not simulated.
+    case otherKMSCall = "kms.other"
+    case metadataToken = "metadata.token"
+    case metadataRole = "metadata.role"
+    case metadataCredentials = "metadata.credentials"
 
     /// The provider that is called.
     public var provider: Provider {
         switch self {
         case .keySet: .clerk
         case .devicePush, .endpointPush: .apns
+        case .metadataToken, .metadataRole, .metadataCredentials: .metadata
+        case _ where rawValue.hasPrefix("kms."): .kms
         default: .google
         }
     }

@@ -11,6 +11,8 @@ struct ProviderRequest: Sendable {
     var headers: HTTPFields
     var body: [UInt8]
     var isHTTP2: Bool
+    /// What the client called the server: the `Host` header or `:authority`.
+    var authority = ""
 
     /// The form in the body; nil when the body is none.
     var form: FormFields? {

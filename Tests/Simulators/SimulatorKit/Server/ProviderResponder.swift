@@ -83,7 +83,7 @@ struct ProviderResponder<Simulator: ProviderSimulator>: HTTPResponder {
         return ProviderRequest(
             method: request.method, path: request.uri.path, query: query, rawQuery: request.uri.query ?? "",
             headers: request.headers, body: Array(body.readableBytesView),
-            isHTTP2: try await context.connection.isHTTP2())
+            isHTTP2: try await context.connection.isHTTP2(), authority: request.head.authority ?? "")
     }
 
     private func response(_ answer: ProviderResponse) -> Response {

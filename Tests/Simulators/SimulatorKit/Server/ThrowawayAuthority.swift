@@ -27,13 +27,13 @@ struct ThrowawayAuthority {
         }
     }
 
-    /// A TLS server for `localhost` and the loopback addresses, with a fresh key that stays in memory.
-    func serverConfiguration(now: Date) throws -> TLSConfiguration {
+    /// A TLS server for `localhost`, the loopback addresses and `hosts`, with a fresh key that stays in memory.
+    func serverConfiguration(hosts: [String] = [], now: Date) throws -> TLSConfiguration {
         let serverKey = P256.Signing.PrivateKey()
         let publicKey = Certificate.PublicKey(serverKey.publicKey)
         let loopback: [ArraySlice<UInt8>] = [[127, 0, 0, 1], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]]
         let names =
-            [GeneralName.dnsName("localhost")]
+            (["localhost"] + hosts).map { GeneralName.dnsName($0) }
             + loopback.map { GeneralName.ipAddress(ASN1OctetString(contentBytes: $0)) }
         let leaf = try Certificate(
             version: .v3, serialNumber: Certificate.SerialNumber(), publicKey: publicKey,
