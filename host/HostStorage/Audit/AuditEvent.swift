@@ -44,12 +44,15 @@ public enum AuditDelivery: String, Sendable { case delivered, simulated, failed 
 public enum AuditEvent: Sendable {
     case deviceRegistered(deviceIdentifier: String, environment: DeviceEnvironment)
     case deviceDisabled(deviceIdentifier: String, environment: DeviceEnvironment, reason: String, job: AuditJob?)
+    case testNotificationQueued(job: UUID)
     case googleConnectStarted(redirectURI: String)
     case googleConnectCompleted(
         connector: UUID, calendarGranted: Bool, gmailGranted: Bool, accountChanged: Bool, attestedMeasurement: String)
     case connectorRevoked(connector: UUID, attestedMeasurement: String)
     case connectorReconnectRequired(connector: UUID, reason: String)
     case preferencesUpdated(meetingReminderMinutes: Int, timeZone: String)
+    case privacyDeleteAllRequested(request: UUID)
+    case assistantQuery(AuditAssistantQuery)
     case jobActionGenerated(job: AuditJob, action: AuditAction)
     case jobActionSkipped(job: AuditJob, action: AuditAction, outcome: String, reason: String)
     case notificationSuppressed(
@@ -66,11 +69,14 @@ extension AuditEvent {
         switch self {
         case .deviceRegistered: "DEVICE_REGISTERED"
         case .deviceDisabled: "DEVICE_DISABLED"
+        case .testNotificationQueued: "TEST_NOTIFICATION_QUEUED"
         case .googleConnectStarted: "GOOGLE_CONNECT_STARTED"
         case .googleConnectCompleted: "GOOGLE_CONNECT_COMPLETED"
         case .connectorRevoked: "CONNECTOR_REVOKED"
         case .connectorReconnectRequired: "CONNECTOR_RECONNECT_REQUIRED"
         case .preferencesUpdated: "PREFERENCES_UPDATED"
+        case .privacyDeleteAllRequested: "PRIVACY_DELETE_ALL_REQUESTED"
+        case .assistantQuery: "AI_ASSISTANT_QUERY"
         case .jobActionGenerated: "JOB_ACTION_GENERATED"
         case .jobActionSkipped: "JOB_ACTION_SKIPPED"
         case .notificationSuppressed: "NOTIFICATION_SUPPRESSED"
@@ -83,7 +89,7 @@ extension AuditEvent {
     var connector: String? {
         switch self {
         case .googleConnectStarted, .googleConnectCompleted, .connectorRevoked, .connectorReconnectRequired,
-            .jobActionGenerated, .jobActionSkipped:
+            .jobActionGenerated, .jobActionSkipped, .assistantQuery:
             "google"
         default: nil
         }
@@ -93,6 +99,7 @@ extension AuditEvent {
         switch self {
         case .connectorReconnectRequired, .jobDeadLettered: true
         case .notificationDeliveryAttempt(_, _, _, let outcome, _, _, _, _): outcome == .failed
+        case .assistantQuery(let query): query.usedFallback || !query.isPersisted
         default: false
         }
     }
@@ -105,6 +112,8 @@ extension AuditEvent {
             job.fields + [
                 ("device_id", .ref(device)), ("environment", .code(environment.rawValue)), ("reason", .code(reason)),
             ]
+        case .testNotificationQueued(let job):
+            [("job_id", .id(job)), ("job_type", .code(JobType.testNotification.rawValue))]
         case .googleConnectStarted(let uri): [("redirect_uri", .uri(uri))]
         case .googleConnectCompleted(let connector, let calendar, let gmail, let changed, let measurement):
             [
@@ -118,6 +127,8 @@ extension AuditEvent {
             [("connector_id", .id(connector)), ("reason", .code(reason))]
         case .preferencesUpdated(let minutes, let timeZone):
             [("meeting_reminder_minutes", .int(minutes)), ("time_zone", .timeZone(timeZone))]
+        case .privacyDeleteAllRequested(let request): [("request_id", .id(request))]
+        case .assistantQuery(let query): query.fields
         case .jobActionGenerated(let job, let action): job.fields + action.fields
         case .jobActionSkipped(let job, let action, let outcome, let reason):
             job.fields + action.fields + [("outcome", .code(outcome)), ("reason", .code(reason))]

@@ -17,6 +17,8 @@ enum AuditValue: Sendable {
     case timeZone(String)
     /// `YYYY-MM-DD`
     case date(String)
+    /// RFC 3339 in UTC, whole seconds.
+    case time(Date)
     /// One of the redirect URIs, judged by the caller's configuration; here its characters and length.
     case uri(String)
 
@@ -33,6 +35,7 @@ enum AuditValue: Sendable {
         case .bool(let flag): flag ? "true" : "false"
         case .localTime(let text): text.matches([2, 2], separator: ":") ? text : Self.redacted
         case .timeZone(let text): text.if(1...64) { $0.isCode || $0 == UInt8(ascii: "+") }
+        case .time(let date): Date(timeIntervalSince1970: date.timeIntervalSince1970.rounded(.down)).formatted(.iso8601)
         case .date(let text): text.matches([4, 2, 2], separator: "-") ? text : Self.redacted
         case .uri(let text): text.contains("://") ? text.if(1...256, \.isURI) : Self.redacted
         }

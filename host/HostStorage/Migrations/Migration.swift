@@ -26,6 +26,8 @@ struct Migration: Sendable, Equatable {
 
     /// Every migration of this program, in order. A test compares the list with the folder.
     static let all: [Migration] = [
-        ("0001_spine.sql", PackageResources._001_spine_sql)
+        ("0001_spine.sql", PackageResources._001_spine_sql),
+        ("0002_api.sql", PackageResources._002_api_sql),
+        ("0003_job_engine.sql", PackageResources._003_job_engine_sql),
     ].compactMap { Migration(file: $0.0, contents: $0.1) }
 }

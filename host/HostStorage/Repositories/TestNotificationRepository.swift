@@ -1,0 +1,79 @@
+public import FoundationEssentials
+
+/// A notification that a user asks for, to see that notifications arrive.
+public struct NewTestNotification: Sendable {
+    /// Chosen by the caller, because the payload is sealed under it.
+    public var job: UUID
+    public var user: UUID
+    /// The same key is the same job.
+    public var key: String
+    public var sealedPayload: [UInt8]
+    public var sealedKeyVersion: Int
+    public var requestID: String
+    public var traceparent: String
+
+    public init(
+        job: UUID, user: UUID, key: String, sealedPayload: [UInt8], sealedKeyVersion: Int, requestID: String,
+        traceparent: String
+    ) {
+        self.job = job
+        self.user = user
+        self.key = key
+        self.sealedPayload = sealedPayload
+        self.sealedKeyVersion = sealedKeyVersion
+        self.requestID = requestID
+        self.traceparent = traceparent
+    }
+}
+
+/// Queues TEST_NOTIFICATION jobs.
+public struct TestNotificationRepository: Sendable {
+    /// After it the notification is of no use any more.
+    public static let lifetime = Duration.seconds(600)
+    private let pool: PostgresPool
+
+    public init(_ pool: PostgresPool) { self.pool = pool }
+
+    /// The job of an earlier request with the same key, if it is still there.
+    public func find(key: String, of user: UUID) async throws(StorageError) -> UUID? {
+        try await pool.query(Self.select, [.uuid(user), .text(Self.jobKey(key))]).first?.uuid(0)
+    }
+
+    /// Queues the job with its audit row, due now; the job that has this key already is given back instead.
+    public func enqueue(_ notification: NewTestNotification) async throws(StorageError) -> UUID {
+        try await pool.withTransaction { tx throws(StorageError) in
+            let inserted = try await tx.query(
+                Self.insert,
+                [
+                    .uuid(notification.job), .uuid(notification.user), .text(Self.jobKey(notification.key)),
+                    .double(Self.lifetime.inSeconds), .bytes(notification.sealedPayload),
+                    .int(notification.sealedKeyVersion), .text(notification.requestID),
+                    .text(notification.traceparent),
+                ])
+            guard inserted.affected == 1 else {
+                let parameters: [SQLValue] = [.uuid(notification.user), .text(Self.jobKey(notification.key))]
+                guard let row = try await tx.query(Self.select, parameters).first else { throw .conflict }
+                return try row.uuid(0)
+            }
+            try await tx.audit(.testNotificationQueued(job: notification.job), for: notification.user)
+            return notification.job
+        }
+    }
+
+    private static func jobKey(_ key: String) -> String { "\(JobType.testNotification.rawValue):\(key)" }
+
+    private static let insert = Statement.write(
+        """
+        insert into alfred.jobs (
+            id, user_id, type, idempotency_key, due_at, expires_at, payload_ciphertext, sealed_key_version, request_id,
+            traceparent)
+        values ($1, $2, 'TEST_NOTIFICATION', $3, now(), now() + make_interval(secs => $4), $5, $6, $7, $8)
+        on conflict (user_id, type, idempotency_key) do nothing
+        """)
+
+    private static let select = Statement.read(
+        """
+        select id from alfred.jobs
+        where user_id = $1 and type = 'TEST_NOTIFICATION' and idempotency_key = $2
+        """)
+}
