@@ -137,7 +137,7 @@ if !enclaveOnly {
             name: "HostRuntime", dependencies: [logging, lifecycle, "CLinux"],
             path: "host/HostRuntime", swiftSettings: strict),
         .target(
-            name: "AttestationVerifier", dependencies: ["EnclaveProtocol", "Sodium"],
+            name: "AttestationVerifier", dependencies: ["EnclaveProtocol", "Sodium", "COpenSSL"],
             path: "host/AttestationVerifier", swiftSettings: strict),
         .target(
             name: "HostStorage",

@@ -220,10 +220,10 @@ extension CheckVerdict {
 }
 
 extension UInt64 {
-    fileprivate func addingClamped(_ other: UInt64) -> UInt64 {
+    func addingClamped(_ other: UInt64) -> UInt64 {
         let (sum, overflow) = addingReportingOverflow(other)
         return overflow ? .max : sum
     }
 
-    fileprivate func subtractingClamped(_ other: UInt64) -> UInt64 { self > other ? self - other : 0 }
+    func subtractingClamped(_ other: UInt64) -> UInt64 { self > other ? self - other : 0 }
 }

@@ -23,10 +23,16 @@ public enum CBORError: Error, Equatable, Sendable {
 /// Reads deterministic CBOR (RFC 8949 §4.2.1) from one bounded buffer, item by item.
 ///
 /// Lengths are compared with what is left before anything is allocated, so a message costs at most its own size.
+///
+/// Documents that others encode are read with `init(anyEncoding:)`: longer heads and indefinite lengths are accepted
+/// too, every bound stays. Whether a key comes twice is then the caller's to check.
 public struct CBORReader: Sendable {
     private let input: ArraySlice<UInt8>
     private var position: Int
     private var depth = 0
+    private(set) var isDeterministic = true
+    /// A bit per depth: the array or map open there ends with a break.
+    private var endsWithBreak: UInt16 = 0
 
     /// A reader at the start of `input`.
     public init(_ input: some Sequence<UInt8>) {
@@ -39,6 +45,15 @@ public struct CBORReader: Sendable {
         self.input = input[...]
         position = 0
     }
+
+    /// A reader of well-formed CBOR in any encoding, at the start of `input`.
+    public init(anyEncoding input: [UInt8]) {
+        self.init(input)
+        isDeterministic = false
+    }
+
+    /// Bytes read so far.
+    public var offset: Int { position - input.startIndex }
 
     /// Bytes not read yet.
     public var remaining: Int { input.endIndex - position }
@@ -90,7 +105,12 @@ public struct CBORReader: Sendable {
     public mutating func map(atMost limit: Int) throws(CBORError) -> Int { try open(major: 5, atMost: limit) }
 
     /// Leaves the innermost array or map.
-    public mutating func end() { depth -= 1 }
+    public mutating func end() {
+        let bit: UInt16 = 1 << depth
+        if endsWithBreak & bit != 0 { position += 1 }
+        endsWithBreak &= ~bit
+        depth -= 1
+    }
 
     /// Reads `true` or `false`.
     public mutating func bool() throws(CBORError) -> Bool {
@@ -136,16 +156,53 @@ public struct CBORReader: Sendable {
         return input[start..<position]
     }
 
-    private mutating func open(major: UInt8, atMost limit: Int) throws(CBORError) -> Int {
-        let count = try head(major: major)
+    /// Enters an array or map: the number of its elements or pairs, or nil where a break ends it.
+    mutating func enter(major: UInt8, atMost limit: Int) throws(CBORError) -> Int? {
+        let isEndedByBreak = beginsIndefinite(major)
+        let count = isEndedByBreak ? 0 : try head(major: major)
         guard count <= UInt64(min(limit, Limits.maximumElements)) else { throw .tooMany }
         guard count <= UInt64(remaining) else { throw .truncated }
         depth += 1
         guard depth <= Limits.maximumDepth else { throw .tooDeep }
-        return Int(count)
+        if isEndedByBreak { endsWithBreak |= 1 << depth }
+        return isEndedByBreak ? nil : Int(count)
+    }
+
+    private mutating func open(major: UInt8, atMost limit: Int) throws(CBORError) -> Int {
+        if let count = try enter(major: major, atMost: limit) { return count }
+        var ahead = self
+        var count = 0
+        while ahead.peek() != Self.breakByte {
+            guard count < min(limit, Limits.maximumElements) else { throw .tooMany }
+            try ahead.skip()
+            if major == 5 { try ahead.skip() }
+            count += 1
+        }
+        return count
+    }
+
+    static let breakByte: UInt8 = 0xFF
+
+    /// Consumes the head of an indefinite item of `major`, if one is next and may be.
+    private mutating func beginsIndefinite(_ major: UInt8) -> Bool {
+        guard !isDeterministic, peek() == major << 5 | 0x1F else { return false }
+        position += 1
+        return true
     }
 
     private mutating func slice(major: UInt8, atMost limit: Int) throws(CBORError) -> ArraySlice<UInt8> {
+        guard beginsIndefinite(major) else { return try definiteSlice(major: major, atMost: limit) }
+        var whole: [UInt8] = []
+        while peek() != Self.breakByte {
+            let chunk = try definiteSlice(major: major, atMost: limit - whole.count)
+            guard major != 3 || String(validating: chunk, as: UTF8.self) != nil else { throw .invalidText }
+            whole += chunk
+        }
+        position += 1
+        return whole[...]
+    }
+
+    private mutating func definiteSlice(major: UInt8, atMost limit: Int) throws(CBORError) -> ArraySlice<UInt8> {
         let count = try head(major: major)
         guard count <= UInt64(remaining) else { throw .truncated }
         guard count <= UInt64(limit) else { throw .outOfRange }
@@ -169,7 +226,7 @@ public struct CBORReader: Sendable {
         for byte in input[position..<(position + count)] { value = value << 8 | UInt64(byte) }
         position += count
         let least: [UInt64] = [24, 0x100, 0x1_0000, 0x1_0000_0000]
-        guard value >= least[Int(short - 24)] else { throw .notShortest }
+        guard !isDeterministic || value >= least[Int(short - 24)] else { throw .notShortest }
         return value
     }
 }

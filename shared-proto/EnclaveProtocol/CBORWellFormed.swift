@@ -18,9 +18,7 @@ extension CBORReader {
         case 0: _ = try unsigned()
         case 2: _ = try bytes()
         case 3: _ = try text(atMost: Limits.maximumMessageBytes)
-        case 4:
-            for _ in 0..<(try array(atMost: Limits.maximumElements)) { try skip() }
-            end()
+        case 4: try skipItems(major: 4) { (reader: inout CBORReader) throws(CBORError) in try reader.skip() }
         case 5: try skipMap()
         default:
             if null() { return }
@@ -30,13 +28,25 @@ extension CBORReader {
     }
 
     private mutating func skipMap() throws(CBORError) {
-        let count = try map(atMost: Limits.maximumElements)
-        var previous: ArraySlice<UInt8> = []
-        for index in 0..<count {
-            let key = try consumed { (reader: inout CBORReader) throws(CBORError) in try reader.skip() }
-            guard index == 0 || previous.lexicographicallyPrecedes(key) else { throw .keyOrder }
+        var previous: ArraySlice<UInt8>?
+        try skipItems(major: 5) { (reader: inout CBORReader) throws(CBORError) in
+            let key = try reader.consumed { (reader: inout CBORReader) throws(CBORError) in try reader.skip() }
+            let ascends = previous.map { $0.lexicographicallyPrecedes(key) } ?? true
+            guard ascends || !reader.isDeterministic else { throw .keyOrder }
             previous = key
-            try skip()
+            try reader.skip()
+        }
+    }
+
+    private mutating func skipItems(
+        major: UInt8, _ skipItem: (inout CBORReader) throws(CBORError) -> Void
+    ) throws(CBORError) {
+        let count = try enter(major: major, atMost: Limits.maximumElements)
+        var read = 0
+        while count.map({ read < $0 }) ?? (peek() != Self.breakByte) {
+            guard read < Limits.maximumElements else { throw .tooMany }
+            try skipItem(&self)
+            read += 1
         }
         end()
     }
