@@ -16,6 +16,8 @@ public struct NitroPKI: Sendable {
     public var region: String
     public var instanceID: String
     public var shape: Shape
+    /// Issuers between root and regional certificate, none in AWS's chains.
+    public var extraIssuers = 0
     /// Changes a certificate before it is signed; the root is changed in chains only, not in ``root``.
     public var alter: @Sendable (Level, inout CertificateDraft) -> Void = { _, _ in }
 
@@ -43,10 +45,16 @@ public struct NitroPKI: Sendable {
     public func chain(moduleID: String, at now: UInt64) -> Chain {
         let leafKey = CurveKey(seed: "\(seed)/leaf/\(moduleID)/\(now)")
         var certificates: [[UInt8]] = []
+        var above = Party(name: commonName(.root, ""), key: key(.root))
         for level in Level.allCases {
-            var draft = level == .root ? rootDraft() : draft(level, moduleID, leafKey, now)
+            if level == .regional {
+                for index in 0..<extraIssuers { certificates.append(extraIssuer(index, under: &above, at: now)) }
+            }
+            let own = Party(name: commonName(level, moduleID), key: level == .leaf ? leafKey : key(level))
+            var draft = level == .root ? rootDraft() : draft(level, own, above, now)
             alter(level, &draft)
             certificates.append(draft.encoded())
+            above = own
         }
         let leaf = certificates.removeLast()
         return Chain(cabundle: certificates, leaf: leaf, leafKey: leafKey, madeAt: now)
@@ -73,22 +81,36 @@ public struct NitroPKI: Sendable {
             signer: key)
     }
 
-    private func draft(_ level: Level, _ moduleID: String, _ leafKey: CurveKey, _ now: UInt64) -> CertificateDraft {
-        let (parent, back, life) =
+    /// Whom a certificate is of, or by.
+    private struct Party {
+        var name: String
+        var key: CurveKey
+    }
+
+    private func draft(_ level: Level, _ own: Party, _ issuer: Party, _ now: UInt64) -> CertificateDraft {
+        let (back, life): (UInt64, UInt64) =
             switch level {
-            case .root, .regional: (Level.root, UInt64(2 * 86_400), UInt64(20 * 86_400))
-            case .zonal: (.regional, 86_400, 6 * 86_400)
-            case .instance: (.zonal, 2 * 3600, 24 * 3600)
-            case .leaf: (.instance, 4, 3 * 3600 + 3)
+            case .root, .regional: (2 * 86_400, 20 * 86_400)
+            case .zonal: (86_400, 6 * 86_400)
+            case .instance: (2 * 3600, 24 * 3600)
+            case .leaf: (4, 3 * 3600 + 3)
             }
-        let (own, issuer) = (level == .leaf ? leafKey : key(level), key(parent))
         let start = now - back
         return CertificateDraft(
-            serial: [0x01] + Digest.sha256.of(Array("\(seed)/\(level)/\(moduleID)/\(start)".utf8)).prefix(15),
-            issuer: CertificateDraft.name(commonName(parent, moduleID)),
-            subject: CertificateDraft.name(commonName(level, moduleID)), notBefore: start, notAfter: start + life,
-            subjectPublicKeyInfo: own.subjectPublicKeyInfo, extensions: extensions(level, own, issuer),
-            signer: issuer)
+            serial: [0x01] + Digest.sha256.of(Array("\(seed)/\(own.name)/\(start)".utf8)).prefix(15),
+            issuer: CertificateDraft.name(issuer.name), subject: CertificateDraft.name(own.name), notBefore: start,
+            notAfter: start + life, subjectPublicKeyInfo: own.key.subjectPublicKeyInfo,
+            extensions: extensions(level, own.key, issuer.key), signer: issuer.key)
+    }
+
+    /// One more authority of the regional kind, with room for those below it.
+    private func extraIssuer(_ index: Int, under above: inout Party, at now: UInt64) -> [UInt8] {
+        let own = Party(
+            name: "extra\(index).\(region).aws.nitro-enclaves", key: CurveKey(seed: "\(seed)/extra\(index)"))
+        var draft = draft(.regional, own, above, now)
+        draft.extensions[0] = .basicConstraints(isAuthority: true, pathLength: UInt8(2 + extraIssuers - index))
+        above = own
+        return draft.encoded()
     }
 
     private func extensions(_ level: Level, _ own: CurveKey, _ issuer: CurveKey) -> [CertificateDraft.Extension] {
