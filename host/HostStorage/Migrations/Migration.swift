@@ -29,5 +29,6 @@ struct Migration: Sendable, Equatable {
         ("0001_spine.sql", PackageResources._001_spine_sql),
         ("0002_api.sql", PackageResources._002_api_sql),
         ("0003_job_engine.sql", PackageResources._003_job_engine_sql),
+        ("0004_key_rotation.sql", PackageResources._004_key_rotation_sql),
     ].compactMap { Migration(file: $0.0, contents: $0.1) }
 }

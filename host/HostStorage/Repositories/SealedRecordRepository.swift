@@ -55,8 +55,13 @@ public struct StoredKey: Sendable, Equatable {
 /// To be given a pool of its own with two connections, so that a busy host cannot hold up a rotation.
 public struct SealedRecordRepository: Sendable {
     private let pool: PostgresPool
+    private let keepsStatus: Bool
 
-    public init(_ pool: PostgresPool) { self.pool = pool }
+    /// A port over `pool`; one that `keepsStatus` re-seals what is there and changes nothing else of a row.
+    public init(_ pool: PostgresPool, keepsStatus: Bool = false) {
+        self.pool = pool
+        self.keepsStatus = keepsStatus
+    }
 
     public func get(user: UUID, connector: UUID) async throws(StorageError) -> StoredRecord? {
         guard let row = try await pool.query(Self.select, [.uuid(connector), .uuid(user)]).first else { return nil }
@@ -73,7 +78,8 @@ public struct SealedRecordRepository: Sendable {
     public func put(_ write: SealedRecordWrite) async throws(StorageError) -> SealedRecordOutcome {
         guard write.expectedVersion >= 0, write.newVersion == write.expectedVersion + 1 else { return .conflict }
         do {
-            let statement = write.expectedVersion == 0 ? Self.insert : Self.update
+            let update = keepsStatus ? Self.reseal : Self.update
+            let statement = write.expectedVersion == 0 ? Self.insert : update
             if try await pool.query(statement, write.parameters).affected == 1 { return .stored }
             let same = try await pool.query(Self.selectSame, write.parameters)
             return same.count == 1 ? .stored : .conflict
@@ -139,6 +145,13 @@ extension SealedRecordRepository {
         update alfred.connectors set record_version = $5, token_key_id = $6, token_version = $7,
             refresh_token_ciphertext = $8, token_rotated_at = now(), updated_at = now(), revoked_at = null,
             status = case status when 'REVOKED' then 'RECONNECT_REQUIRED' else status end
+        where id = $1 and user_id = $2 and provider = $3 and record_version = $4
+        """)
+
+    private static let reseal = Statement.write(
+        """
+        update alfred.connectors set record_version = $5, token_key_id = $6, token_version = $7,
+            refresh_token_ciphertext = $8, token_rotated_at = now(), updated_at = now()
         where id = $1 and user_id = $2 and provider = $3 and record_version = $4
         """)
 
