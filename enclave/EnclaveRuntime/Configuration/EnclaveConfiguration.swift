@@ -90,6 +90,8 @@ public struct EnclaveConfiguration: Sendable {
     public let keyVersion: UInt32
     /// Further versions that may be opened.
     public let decryptVersions: [UInt32]
+    /// AWS KMS endpoint instead of the public one of the key's region.
+    public let kmsEndpoint: String?
     /// Key file of the local KMS.
     public let localKeyFile: String
     /// Google.
@@ -135,9 +137,10 @@ public struct EnclaveConfiguration: Sendable {
         ) { $0.utf8.count <= 8192 ? .some($0) : nil }
         nsmDevice = settings.given("NSM_DEVICE_PATH") ?? "/dev/nsm"
 
-        keyID = settings.keyID()
+        keyID = settings.keyID(executable)
         keyVersion = UInt32(settings.integer("KMS_KEY_VERSION", default: 1, 1...0x7FFF_FFFF))
         decryptVersions = settings.decryptVersions(active: keyVersion)
+        kmsEndpoint = settings.kmsEndpoint()
         localKeyFile = settings.given("KMS_LOCAL_KEY_PATH") ?? ".local/keys/kms.key"
 
         let google = settings.google(environment, executable)

@@ -62,8 +62,11 @@ extension Settings {
         }
     }
 
-    mutating func keyID() -> String {
-        value(
+    mutating func keyID(_ executable: EnclaveExecutable) -> String {
+        if executable == .remote, given("KMS_KEY_ID")?.hasPrefix("arn:") != true {
+            violate("KMS_KEY_ID", "must be an ARN: enclave-runtime holds no local KMS, and outside local there is none")
+        }
+        return value(
             "KMS_KEY_ID", default: "kms/local/alfred-refresh-token",
             "must be kms/local/<name> or arn:aws:kms:<region>:<account>:key/<uuid>"
         ) { text in
@@ -76,6 +79,21 @@ extension Settings {
                 parts[4].utf8.count == 12, parts[5].hasPrefix("key/"), parts[5].utf8.count == 40
             else { return nil }
             return text
+        }
+    }
+
+    /// `KMS_ENDPOINT_URL`, and `AWS_REGION`, which can only repeat what the ARN says.
+    mutating func kmsEndpoint() -> String? {
+        if let region = given("AWS_REGION"), let key = given("KMS_KEY_ID"), key.hasPrefix("arn:"),
+            key.split(separator: ":", omittingEmptySubsequences: false).dropFirst(3).first.map(String.init) != region
+        {
+            violate("AWS_REGION", "must be the region of KMS_KEY_ID")
+        }
+        return value("KMS_ENDPOINT_URL", default: nil, "must be an https URL without a port") { text in
+            guard let url = ProviderURL(text), url.scheme == "https", url.text == "https://\(url.host)" else {
+                return nil
+            }
+            return .some(url.text)
         }
     }
 
@@ -141,11 +159,7 @@ extension Settings {
                 violate(name, "every entry must be host:port=tcp://host:port or host:port=vsock://cid:port")
                 continue
             }
-            switch target {
-            case .tcp: break
-            case .vsock: violate(name, "a vsock:// route needs the relay of remote mode, which this version has not")
-            case .unix: violate(name, "a route must lead to tcp:// or vsock://")
-            }
+            if case .unix = target { violate(name, "a route must lead to tcp:// or vsock://") }
             let isKMS = parts[0].hasPrefix("kms.") && parts[0].hasSuffix(".amazonaws.com:443")
             if google != nil, !hosts.contains(parts[0].lowercased()), !isKMS {
                 violate(name, "every host:port must be one of the Google or KMS URLs")

@@ -13,20 +13,36 @@ internal import Synchronization
 
     private let hosts: Set<String>
     private let routes: [String]
+    /// For `host:port` whose route libcurl cannot take itself.
+    private let relays: [String: EgressRelay]
     private let roots: TrustedRoots
     private let log: Log
     private let idle = Mutex<[CurlHandle]>([])
 
     /// Egress to the hosts of `google`; nil when the file of roots holds no certificate.
-    public init?(_ google: GoogleConfiguration, _ configuration: EgressConfiguration, log: Log) {
+    public convenience init?(_ google: GoogleConfiguration, _ configuration: EgressConfiguration, log: Log) {
+        let urls = [google.tokenURL, google.revokeURL, google.calendarURL, google.gmailURL]
+        self.init(hosts: Set(urls.map(\.origin)), configuration, log: log)
+    }
+
+    /// Egress to `hosts`, each `host:port`.
+    init?(hosts: Set<String>, _ configuration: EgressConfiguration, log: Log) {
         guard let roots = TrustedRoots(file: configuration.rootsFile) else { return nil }
         self.roots = roots
         self.log = log
-        hosts = Set([google.tokenURL, google.revokeURL, google.calendarURL, google.gmailURL].map(\.origin))
-        routes = configuration.routes.compactMap { origin, target in
-            guard case .tcp(let host, let port) = target else { return nil }
-            return "\(origin):\(host.contains(":") ? "[\(host)]" : host):\(port)"
+        self.hosts = hosts
+        var routes: [String] = []
+        var relays: [String: EgressRelay] = [:]
+        for (origin, target) in configuration.routes where hosts.contains(origin) {
+            if case .tcp(let host, let port) = target {
+                routes.append("\(origin):\(host.contains(":") ? "[\(host)]" : host):\(port)")
+            } else {
+                guard let relay = try? EgressRelay(to: target) else { return nil }
+                relays[origin] = relay
+            }
         }
+        self.routes = routes
+        self.relays = relays
     }
 
     public func post(
@@ -67,7 +83,7 @@ internal import Synchronization
         return PublicReply(status: outcome.status, retryAfterSeconds: outcome.retryAfterSeconds, body: body)
     }
 
-    private func perform(
+    func perform(
         _ url: ProviderURL, target: String, _ milliseconds: Int, prepare: (CurlHandle) -> Void,
         receive: @escaping (UnsafeRawBufferPointer) -> Bool
     ) throws(ProviderFault) -> CurlHandle.Outcome {
@@ -76,7 +92,7 @@ internal import Synchronization
             throw .unavailable
         }
         let start = MonotonicInstant.now
-        handle.reset(target, milliseconds: milliseconds, roots: roots, routes: routes)
+        handle.reset(target, milliseconds: milliseconds, roots: roots, routes: routes, relay: relays[url.origin]?.name)
         prepare(handle)
         let result = unsafe handle.perform(receive)
         handle.clear()

@@ -9,7 +9,9 @@
         case text(Range<Int>)
         /// A number as it stands.
         case number(Range<Int>)
-        /// `true`, `false`, `null`, an array or an object.
+        /// `null`.
+        case null
+        /// `true`, `false`, an array or an object.
         case other
     }
 
@@ -78,7 +80,7 @@
         case UInt8(ascii: "["): return array(depth: depth + 1) ? .other : nil
         case UInt8(ascii: "t"): return word("true")
         case UInt8(ascii: "f"): return word("false")
-        case UInt8(ascii: "n"): return word("null")
+        case UInt8(ascii: "n"): return word("null").map { _ in .null }
         default: return number()
         }
     }

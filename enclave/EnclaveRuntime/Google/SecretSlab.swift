@@ -34,7 +34,7 @@ struct SecretSlab: ~Copyable {
     }
 
     /// Google's access tokens have some 220 characters today; longer ones must not cost the space of the longest.
-    private var sizes = [256, 512, TokenAnswer.maximumTokenBytes].map(Pieces.init)
+    private var sizes = [192, 224, 256, 320, 512, TokenAnswer.maximumTokenBytes].map(Pieces.init)
 
     /// Copies `secret` in; it must not be longer than `TokenAnswer.maximumTokenBytes`.
     mutating func store(_ secret: borrowing SecretBytes) -> Slot {

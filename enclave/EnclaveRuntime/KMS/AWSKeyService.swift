@@ -1,0 +1,118 @@
+internal import AttestedSession
+public import EnclaveProtocol
+public import EnclaveVault
+public import Sodium
+internal import Synchronization
+
+/// AWS KMS as the key service of a remote enclave: credentials come from hosts, and the configuration's secrets are
+/// opened with the first set that KMS accepts.
+public final class AWSKeyService: KeyService {
+    private struct State {
+        var opened: (@Sendable () -> Void)?
+        var isOpening = false
+    }
+
+    public var providerName: String { kms.providerName }
+    private let kms: AWSKeyManagement
+    private let keyVersion: UInt32
+    private let secrets: [ConfiguredSecret]
+    private let clientSecret: ConfiguredSecret
+    private let state = Mutex(State())
+
+    /// A service for the key of `configuration`; nil when that is no AWS key, or the file of roots holds no certificate.
+    public convenience init?(_ configuration: EnclaveConfiguration, module: any SecureModule, log: Log) {
+        guard let key = AWSKeyID(configuration.keyID),
+            let url = ProviderURL(configuration.kmsEndpoint ?? key.standardEndpoint),
+            let egress = Egress(hosts: [url.origin], configuration.egress, log: log)
+        else { return nil }
+        self.init(
+            configuration,
+            kms: AWSKeyManagement(
+                key: key, module: module, transport: KMSEndpoint(url: url, region: key.region, egress: egress),
+                pause: { Threads.sleep(milliseconds: $0) }))
+    }
+
+    init(_ configuration: EnclaveConfiguration, kms: AWSKeyManagement) {
+        self.kms = kms
+        keyVersion = configuration.keyVersion
+        clientSecret = configuration.google.clientSecret
+        secrets = [configuration.signingSeed, clientSecret].compactMap { $0 }
+    }
+
+    public func generateDataKey(keyID: String, version: UInt32) throws(VaultError) -> GeneratedDataKey {
+        try kms.generateDataKey(keyID: keyID, version: version)
+    }
+
+    public func unwrap(_ wrapped: [UInt8], keyID: String, version: UInt32) throws(VaultError) -> SecretBytes {
+        try kms.unwrap(wrapped, keyID: keyID, version: version)
+    }
+
+    public func begin(opened: @escaping @Sendable () -> Void) { state.withLock { $0.opened = opened } }
+
+    public func offer(_ message: KMSCredentials, session: UInt64) throws(EnclaveFailure) -> KMSCredentialsAnswer {
+        let offered = AWSCredentials(message)
+        let outcome = try take(offered, session: session)
+        if outcome == .accepted { openSecrets() }
+        if let newer = message.clientSecret { adopt(newer, offered: outcome == .accepted ? offered : nil) }
+        return KMSCredentialsAnswer(outcome, clientSecretVersion: clientSecret.version > 0 ? clientSecret.version : nil)
+    }
+
+    /// Puts a set to KMS, unless it is the accepted one.
+    private func take(
+        _ offered: AWSCredentials, session: UInt64
+    ) throws(EnclaveFailure) -> KMSCredentialsAnswer.Outcome {
+        enum Step { case known, tried, full }
+        let step = kms.sets.withLock { sets in
+            if sets.accepted?.isSame(as: offered) == true { return Step.known }
+            return sets.begin(offered, session: session) ? .tried : .full
+        }
+        switch step {
+        case .known: return .accepted
+        case .full: throw EnclaveFailure(.overloaded)
+        case .tried: break
+        }
+        do throws(KMSFault) {
+            try kms.probe(offered, version: keyVersion)
+            kms.sets.withLock { $0.accept(offered) }
+            return .accepted
+        } catch .unavailable {
+            kms.sets.withLock { $0.keep(offered) }
+            return .kept
+        } catch {
+            kms.sets.withLock { $0.forget(offered) }
+            return .refused
+        }
+    }
+
+    /// Opens what is still closed; with the last one the enclave leaves `starting`. One thread at a time.
+    private func openSecrets() {
+        let isMine = state.withLock { state in
+            guard state.opened != nil, !state.isOpening else { return false }
+            state.isOpening = true
+            return true
+        }
+        guard isMine else { return }
+        for secret in secrets where secret.current == nil {
+            guard let ciphertext = secret.ciphertext,
+                let opened = try? kms.open(ciphertext.bytes, name: secret.name, version: ciphertext.version)
+            else { continue }
+            _ = secret.adopt(Secret(opened), version: ciphertext.version)
+        }
+        let isOpen = secrets.allSatisfy { $0.current != nil }
+        let opened = state.withLock { state in
+            state.isOpening = false
+            return isOpen ? state.opened.take() : nil
+        }
+        opened?()
+    }
+
+    /// Adopts a newer client secret once KMS has opened it; an older one is not even tried.
+    private func adopt(_ newer: KMSCredentials.ClientSecret, offered: AWSCredentials?) {
+        guard newer.version > clientSecret.version,
+            let opened = try? kms.open(
+                newer.ciphertext, name: clientSecret.name, version: newer.version, with: offered),
+            (1...255).contains(opened.count)
+        else { return }
+        _ = clientSecret.adopt(Secret(opened), version: newer.version)
+    }
+}
