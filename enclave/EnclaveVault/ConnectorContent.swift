@@ -35,6 +35,14 @@ public struct ConnectorState: Sendable, Equatable {
     public let accountHash: [UInt8]
 }
 
+/// What a rotation found of a connector's record.
+public enum ConnectorRewrap: Sendable, Equatable {
+    /// It is under the active key already.
+    case current(recordVersion: UInt64)
+    /// The record that is to take its place.
+    case rewrapped(StoredRecord)
+}
+
 /// The plaintext of a connector's record: `1 ‖ account hash 32 ‖ token`, or `2` alone for a tombstone.
 enum ConnectorContent {
     static let tokenType: UInt8 = 1

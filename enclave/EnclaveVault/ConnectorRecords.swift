@@ -23,7 +23,7 @@ extension TokenVault {
     public func openIncludingTombstone(
         user: UserID, connector: ConnectorID, port: some RecordPort
     ) throws(VaultError) -> ConnectorRecord {
-        try unsafe read(user: user, connector: connector, port: port) { plaintext, version throws(VaultError) in
+        try unsafe read(user: user, connector: connector, port: port) { plaintext, version, _ throws(VaultError) in
             guard try unsafe ConnectorContent.holdsToken(plaintext) else { return .tombstone(recordVersion: version) }
             return unsafe .connected(
                 OpenedConnector(
@@ -37,7 +37,7 @@ extension TokenVault {
     public func check(
         user: UserID, connector: ConnectorID, port: some RecordPort
     ) throws(VaultError) -> ConnectorState {
-        try unsafe read(user: user, connector: connector, port: port) { plaintext, version throws(VaultError) in
+        try unsafe read(user: user, connector: connector, port: port) { plaintext, version, _ throws(VaultError) in
             guard try unsafe ConnectorContent.holdsToken(plaintext) else { throw .recordRevoked }
             return unsafe ConnectorState(
                 recordVersion: version, accountHash: ConnectorContent.accountHash(plaintext))
@@ -76,6 +76,21 @@ extension TokenVault {
             return try unsafe seal(UnsafeRawBufferPointer(plaintext), context: context, port: port)
         }
         return stored(sealed, recordVersion)
+    }
+
+    /// Seals a connector's record, a tombstone too, anew under the active key as its next version; nothing is stored.
+    ///
+    /// An old row handed in is refused like at every reading.
+    public func rewrap(
+        user: UserID, connector: ConnectorID, port: some RecordPort
+    ) throws(VaultError) -> ConnectorRewrap {
+        try unsafe read(user: user, connector: connector, port: port) {
+            plaintext, version, keyVersion throws(VaultError) in
+            guard keyVersion != policy.activeVersion else { return .current(recordVersion: version) }
+            _ = try unsafe ConnectorContent.holdsToken(plaintext)
+            let context = SealContext.connector(connector, of: user, recordVersion: version + 1)
+            return .rewrapped(stored(try unsafe seal(plaintext, context: context, port: port), version + 1))
+        }
     }
 
     /// Stores a record sealed here by compare-and-swap on the version before it, and remembers it once acknowledged.
@@ -117,7 +132,8 @@ extension TokenVault {
     /// Reads, opens and compares with what was seen; reads again when another thread has moved on meanwhile.
     private func read<R: ~Copyable>(
         user: UserID, connector: ConnectorID, port: some RecordPort,
-        use: (UnsafeRawBufferPointer, UInt64) throws(VaultError) -> R
+        use: (_ plaintext: UnsafeRawBufferPointer, _ recordVersion: UInt64, _ keyVersion: UInt32) throws(VaultError) ->
+            R
     ) throws(VaultError) -> R {
         let id = digest(user: user, connector: connector)
         for _ in 0..<Self.maximumReadings {
@@ -135,7 +151,7 @@ extension TokenVault {
             let result = try unsafe open(record.sealed, context: context, port: port) {
                 plaintext throws(VaultError) -> R? in
                 guard try isCurrent(record, id: id, floor: floor) else { return nil }
-                return try unsafe use(plaintext, record.recordVersion)
+                return try unsafe use(plaintext, record.recordVersion, header.keyVersion)
             }
             if let result { return result }
         }

@@ -41,6 +41,22 @@ extension TokenVault {
         return plaintext
     }
 
+    /// Seals a value anew under the active key, with every other binding as it was; the plaintext stays here.
+    ///
+    /// Connectors' records are not for this: they change under the version memory only, see `rewrap`.
+    public func rewrapData(
+        purpose: DataPurpose, user: UserID, recordID: String, recordVersion: UInt64, sealed: [UInt8],
+        port: some RecordPort
+    ) throws(VaultError) -> [UInt8] {
+        guard purpose != .connectorRefreshToken,
+            sealed.count <= Limits.maximumSealBytes + SealedHeader.overhead
+        else { throw .sealedDataRejected }
+        let context = SealContext(purpose: purpose, owner: user, recordID: recordID, recordVersion: recordVersion)
+        return try unsafe open(sealed, context: context, port: port) { plaintext throws(VaultError) in
+            try unsafe seal(plaintext, context: context, port: port)
+        }
+    }
+
     /// Refuses the purposes that only the enclave seals and opens, whatever the caller above checked.
     private func hostContext(
         _ purpose: DataPurpose, _ user: UserID, _ recordID: String, _ recordVersion: UInt64

@@ -114,7 +114,8 @@ enum JSONText {
             func text(_ range: Range<Int>) -> String? {
                 var text: [UInt8] = []
                 var isEscaped = false
-                for unsafebyte in unsafe bytes[range] {
+                for index in range {
+                    let byte = unsafe bytes[index]
                     guard !isEscaped || byte == UInt8(ascii: "/") else { return nil }
                     isEscaped = !isEscaped && byte == UInt8(ascii: "\\")
                     if !isEscaped { text.append(byte) }

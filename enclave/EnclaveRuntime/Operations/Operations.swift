@@ -53,7 +53,9 @@ struct Operations: Sendable {
             case .vaultForget: .answer(forget(try decode(body)))
             case .metrics: .answer(try metrics(try decode(body)))
             case .kmsCredentials: .answer(try keyServiceOffer(try decode(body), context))
-            case .dataRewrap, .connectorRewrap, .keysStatus: throw EnclaveFailure(.unknownMethod)
+            case .dataRewrap: .answer(rewrapItems(try decode(body), context))
+            case .connectorRewrap: .answer(try rewrapConnector(try decode(body), context))
+            case .keysStatus: .answer(keysStatus(try decode(body)))
             case .recordGet, .recordPut, .wrappedKeyGet, .wrappedKeyPut: throw EnclaveFailure(.unknownMethod)
             }
         } catch {
