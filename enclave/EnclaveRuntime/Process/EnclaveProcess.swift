@@ -53,6 +53,8 @@ public enum EnclaveProcess {
                 address: address(configuration.bind, server.boundPort),
                 milliseconds: MonotonicInstant.now.milliseconds(after: started)))
         if isDevShim { log.write(.warn, .devShim) }
+        // Most of what starting touched is not needed again, and a process whose memory is locked would keep it for good.
+        alfred_release_file_pages()
         while true {
             var minute = timespec(tv_sec: 60, tv_nsec: 0)
             if unsafe sigtimedwait(&signals, nil, &minute) > 0 { break }

@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <link.h>
 #include <linux/vm_sockets.h>
 #include <malloc.h>
 #include <netinet/in.h>
@@ -44,3 +45,28 @@ extern int sem_clockwait(sem_t *, clockid_t, const struct timespec *);
 static inline int alfred_semaphore_wait(sem_t *semaphore, const struct timespec *deadline) {
     return sem_clockwait(semaphore, CLOCK_MONOTONIC, deadline);
 }
+
+// <link.h> declares these only under _GNU_SOURCE.
+struct alfred_loaded_object {
+    ElfW(Addr) base;
+    const char *name;
+    const ElfW(Phdr) *segments;
+    ElfW(Half) count;
+};
+extern int dl_iterate_phdr(int (*)(struct alfred_loaded_object *, size_t, void *), void *);
+
+// Gives back the resident pages of what is mapped from files and never written. What is needed again comes from the
+// file again. MADV_DONTNEED_LOCKED (Linux 5.18, not in Debian 12's headers) does it in locked memory, too; an older
+// kernel refuses, and nothing happens.
+static inline int alfred_release_object(struct alfred_loaded_object *object, size_t size, void *context) {
+    unsigned long page = (unsigned long)sysconf(_SC_PAGESIZE);
+    for (int i = 0; i < object->count; i++) {
+        const ElfW(Phdr) *segment = &object->segments[i];
+        if (segment->p_type != PT_LOAD || segment->p_flags & PF_W) continue;
+        ElfW(Addr) start = object->base + segment->p_vaddr, end = start + segment->p_memsz;
+        start &= ~(page - 1);
+        madvise((void *)start, end - start, 24);
+    }
+    return 0;
+}
+static inline void alfred_release_file_pages(void) { dl_iterate_phdr(alfred_release_object, NULL); }
