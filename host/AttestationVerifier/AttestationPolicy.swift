@@ -30,12 +30,15 @@ public struct AttestationPolicy: Equatable, Sendable {
     public var maximumAgeSeconds: UInt64
     /// Evidence without a signature is accepted; local only.
     public var allowsUnsigned: Bool
+    /// Root of Nitro documents; any other than AWS's counts in local only.
+    public var nitroRoot: NitroRoot
 
     /// A policy.
     public init(
         isRequired: Bool = true, expectedRuntime: String, environment: String,
         allowedMeasurements: [AcceptedMeasurement], kmsAllowedMeasurements: [AcceptedMeasurement]? = nil,
-        publicKeys: [[UInt8]], maximumAgeSeconds: UInt64, allowsUnsigned: Bool = false
+        publicKeys: [[UInt8]], maximumAgeSeconds: UInt64, allowsUnsigned: Bool = false,
+        nitroRoot: NitroRoot = .aws
     ) {
         self.isRequired = isRequired
         self.expectedRuntime = expectedRuntime
@@ -45,10 +48,12 @@ public struct AttestationPolicy: Equatable, Sendable {
         self.publicKeys = publicKeys
         self.maximumAgeSeconds = maximumAgeSeconds
         self.allowsUnsigned = allowsUnsigned
+        self.nitroRoot = nitroRoot
     }
 
     /// The relaxations count in `local` only, whatever a caller asks for.
     var isEnforced: Bool { isRequired || !isLocal }
     var needsSignature: Bool { !(allowsUnsigned && isLocal) }
+    var trustedRoot: NitroRoot { isLocal ? nitroRoot : .aws }
     var isLocal: Bool { environment == "local" }
 }

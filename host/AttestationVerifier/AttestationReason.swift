@@ -15,6 +15,9 @@ public enum AttestationReason: String, CaseIterable, Error, Sendable {
 
     case missingNitroDocument = "MissingNitroDocument"
     case nitroDocumentInvalid = "NitroDocumentInvalid"
+    case certificateChainInvalid = "CertificateChainInvalid"
+    case evidenceKeyMismatch = "EvidenceKeyMismatch"
+    case debugEnclaveRefused = "DebugEnclaveRefused"
 
     case measurementNotAllowed = "MeasurementNotAllowed"
     case kmsPolicyDenied = "KmsPolicyDenied"
@@ -45,11 +48,32 @@ public struct AttestationRefusal: Error, Equatable, Sendable {
     public let expected: String?
     /// What the evidence holds; printable ASCII, at most 256 characters.
     public let found: String?
+    /// Where in a Nitro document: `cabundle[2]`, `nonce` and the like.
+    public let place: String?
+    /// Index of the register (PCR) that is at fault.
+    public let register: Int?
+    /// What is wrong with a Nitro document by itself.
+    public let nitroFault: NitroFault?
 
-    init(_ reason: AttestationReason, expected: String? = nil, found: String? = nil) {
+    init(
+        _ reason: AttestationReason, expected: String? = nil, found: String? = nil, place: String? = nil,
+        register: Int? = nil
+    ) {
         self.reason = reason
         self.expected = expected.map(printable)
         self.found = found.map(printable)
+        self.place = place ?? register.map { "PCR\($0)" }
+        self.register = register
+        nitroFault = nil
+    }
+
+    init(_ refusal: NitroRefusal) {
+        reason = refusal.fault.concernsChain ? .certificateChainInvalid : .nitroDocumentInvalid
+        expected = refusal.expected
+        found = refusal.found
+        place = refusal.place
+        register = nil
+        nitroFault = refusal.fault
     }
 }
 

@@ -14,8 +14,16 @@ struct EvidenceChecks {
     let challenge: Challenge
     let now: UInt64
     let wasOutstanding: Bool
+    let isStarting: Bool
+    let chainVerifier: NitroChainVerifier
 
-    func report() -> VerificationReport {
+    /// Set by check 5 where there is a Nitro document.
+    var nitroDocument: NitroDocument?
+    var nitroChecks: [(check: NitroCheck, verdict: CheckVerdict)] = []
+    /// Set by check 7.
+    var proof = VerifiedEnclave.Proof.nothing
+
+    mutating func report() -> VerificationReport {
         var verdicts: [(check: VerificationCheck, verdict: CheckVerdict)] = []
         do throws(AttestationRefusal) {
             let evidence = try decode()
@@ -24,23 +32,23 @@ struct EvidenceChecks {
                 let outcome = try run(check, on: evidence)
                 verdicts.append((check, outcome == .passed ? .passed : .skipped(outcome.reason)))
             }
-            let enclave = VerifiedEnclave(evidence, identity: identity(of: evidence))
-            return VerificationReport(checks: verdicts, result: .success(enclave))
+            let enclave = VerifiedEnclave(evidence, identity: identity(of: evidence), proof: proof)
+            return VerificationReport(checks: verdicts, nitroChecks: nitroChecks, result: .success(enclave))
         } catch {
             for check in VerificationCheck.allCases.dropFirst(verdicts.count) {
                 verdicts.append((check, verdicts.contains(where: \.verdict.isRefusal) ? .notReached : .refused(error)))
             }
-            return VerificationReport(checks: verdicts, result: .failure(error))
+            return VerificationReport(checks: verdicts, nitroChecks: nitroChecks, result: .failure(error))
         }
     }
 
-    private func run(_ check: VerificationCheck, on evidence: Evidence) throws(AttestationRefusal) -> Outcome {
+    private mutating func run(_ check: VerificationCheck, on evidence: Evidence) throws(AttestationRefusal) -> Outcome {
         switch check {
         case .encoding: return .passed
         case .challenge: try checkChallenge(evidence)
         case .freshness: try checkFreshness(evidence)
         case .runtime: return try checkRuntime(evidence)
-        case .nitroDocument: return try checkNitroDocument()
+        case .nitroDocument: return try checkNitroDocument(evidence)
         case .measurement: return try checkMeasurement(evidence)
         case .signature: return try checkSignature(evidence)
         case .replay: try checkReplay()
@@ -117,73 +125,6 @@ struct EvidenceChecks {
             throw AttestationRefusal(
                 .runtimeMismatch, expected: "environment \(policy.environment)",
                 found: "environment \(evidence.environment)")
-        }
-        return .passed
-    }
-
-    // MARK: 5. Nitro
-
-    /// A document is refused here, present or required: this verifier knows software evidence only.
-    private func checkNitroDocument() throws(AttestationRefusal) -> Outcome {
-        guard policy.isEnforced else { return .notRequired }
-        if answer.nsmDocument != nil {
-            throw AttestationRefusal(
-                .nitroDocumentInvalid, expected: "no document: this release cannot judge one", found: "a document")
-        }
-        guard policy.isLocal else {
-            throw AttestationRefusal(.missingNitroDocument, expected: "a document outside local", found: "none")
-        }
-        return .skipped("software evidence, accepted in local only")
-    }
-
-    // MARK: 6. Measurement
-
-    private func checkMeasurement(_ evidence: Evidence) throws(AttestationRefusal) -> Outcome {
-        guard policy.isEnforced else { return .notRequired }
-        guard entry(for: evidence) != nil else {
-            throw AttestationRefusal(
-                .measurementNotAllowed, expected: list(policy.allowedMeasurements), found: evidence.measurement)
-        }
-        guard policy.kmsAllowedMeasurements.contains(where: { $0.measurement == evidence.measurement }) else {
-            throw AttestationRefusal(
-                .kmsPolicyDenied, expected: list(policy.kmsAllowedMeasurements), found: evidence.measurement)
-        }
-        return .passed
-    }
-
-    private func entry(for evidence: Evidence) -> AcceptedMeasurement? {
-        policy.allowedMeasurements.first { $0.measurement == evidence.measurement }
-    }
-
-    private func identity(of evidence: Evidence) -> String {
-        guard policy.isEnforced else { return VerifiedEnclave.unenforcedIdentity }
-        return entry(for: evidence)?.name ?? evidence.measurement
-    }
-
-    private func list(_ entries: [AcceptedMeasurement]) -> String { entries.map(\.measurement).joined(separator: ", ") }
-
-    // MARK: 7. Signature
-
-    private func checkSignature(_ evidence: Evidence) throws(AttestationRefusal) -> Outcome {
-        guard policy.isEnforced else { return .notRequired }
-        guard policy.needsSignature else { return .skipped("insecure development attestation is allowed") }
-        guard !policy.publicKeys.isEmpty else {
-            throw AttestationRefusal(.missingAttestationPublicKey, expected: "a configured key", found: "none")
-        }
-        guard policy.publicKeys.allSatisfy({ $0.count == Ed25519.publicKeyBytes }) else {
-            throw AttestationRefusal(.invalidAttestationPublicKey, expected: "keys of 32 bytes")
-        }
-        guard let signature = answer.signature else {
-            throw AttestationRefusal(.missingAttestationSignature, expected: "a signature", found: "none")
-        }
-        let signer = policy.publicKeys.first { key in
-            Ed25519.verify(signature: signature, message: answer.evidence, publicKey: key)
-        }
-        guard let signer, signer == evidence.signingKey else {
-            throw AttestationRefusal(
-                .invalidAttestationSignature,
-                expected: policy.publicKeys.map(Base64.encode).joined(separator: ", "),
-                found: evidence.signingKey.map(Base64.encode) ?? "no key stated")
         }
         return .passed
     }

@@ -38,6 +38,8 @@ public enum CheckVerdict: Equatable, Sendable {
 public struct VerificationReport: Sendable {
     /// All checks, in order.
     public let checks: [(check: VerificationCheck, verdict: CheckVerdict)]
+    /// The checks of the Nitro document, in order; empty where it was not judged.
+    public let nitroChecks: [(check: NitroCheck, verdict: CheckVerdict)]
     /// The verified enclave, or the first refusal.
     public let result: Result<VerifiedEnclave, AttestationRefusal>
 }

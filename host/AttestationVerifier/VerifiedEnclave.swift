@@ -14,13 +14,26 @@ public struct VerifiedEnclave: Equatable, Sendable {
     public let evidenceIssuedAt: UInt64
     /// What the challenge was for; a session needs `session`.
     public let purpose: String
+    /// What vouches for the evidence.
+    public let proof: Proof
+
+    /// What vouches for evidence.
+    public enum Proof: Equatable, Sendable {
+        /// The signature of a configured key, besides a Nitro document where there is one.
+        case configuredKey
+        /// A Nitro document, and the signature of the key that the evidence states.
+        case nitroDocument
+        /// Nothing: the policy demands no signature.
+        case nothing
+    }
 
     /// Identity where nothing is required of the evidence.
     public static let unenforcedIdentity = "unenforced"
 
-    init(_ evidence: Evidence, identity: String) {
+    init(_ evidence: Evidence, identity: String, proof: Proof) {
         sessionKey = evidence.sessionKey
         self.identity = identity
+        self.proof = proof
         measurement = evidence.measurement
         runtime = evidence.runtime
         evidenceIssuedAt = evidence.issuedAt

@@ -8,9 +8,13 @@ public final class Verifier: Sendable {
     /// What evidence must satisfy.
     public let policy: AttestationPolicy
     private let outstanding = ChallengeRegister()
+    private let chainVerifier: NitroChainVerifier
 
     /// A verifier with no challenge outstanding.
-    public init(policy: AttestationPolicy) { self.policy = policy }
+    public init(policy: AttestationPolicy) {
+        self.policy = policy
+        chainVerifier = NitroChainVerifier(root: policy.trustedRoot)
+    }
 
     /// Makes a challenge with a fresh nonce; it stays outstanding until its first answer.
     ///
@@ -31,17 +35,22 @@ public final class Verifier: Sendable {
     public func abandon(_ challenge: Challenge) { _ = outstanding.consume(challenge) }
 
     /// The enclave behind `answer`, if every check passes at `now` (unix seconds); uses the challenge up either way.
+    ///
+    /// An enclave that says `starting` has no configured key yet: with `whileStarting`, a Nitro document is enough for
+    /// the key that the evidence states. See `VerifiedEnclave.proof`.
     public func verify(
-        answer: ChallengeAnswer, to challenge: Challenge, now: UInt64
+        answer: ChallengeAnswer, to challenge: Challenge, now: UInt64, whileStarting: Bool = false
     ) throws(AttestationRefusal) -> VerifiedEnclave {
-        try report(on: answer, to: challenge, now: now).result.get()
+        try report(on: answer, to: challenge, now: now, whileStarting: whileStarting).result.get()
     }
 
     /// The same with the verdict of each check.
-    public func report(on answer: ChallengeAnswer, to challenge: Challenge, now: UInt64) -> VerificationReport {
-        let checks = EvidenceChecks(
+    public func report(
+        on answer: ChallengeAnswer, to challenge: Challenge, now: UInt64, whileStarting: Bool = false
+    ) -> VerificationReport {
+        var checks = EvidenceChecks(
             policy: policy, answer: answer, challenge: challenge, now: now,
-            wasOutstanding: outstanding.consume(challenge))
+            wasOutstanding: outstanding.consume(challenge), isStarting: whileStarting, chainVerifier: chainVerifier)
         return checks.report()
     }
 }

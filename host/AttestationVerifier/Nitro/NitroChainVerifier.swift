@@ -31,24 +31,24 @@ public final class NitroChainVerifier: Sendable {
     /// document's time, which may be `skewSeconds` ahead. End dates are judged at that time too: never widened.
     public func verify(_ document: NitroDocument, at now: UInt64) throws(NitroRefusal) -> AuthenticNitroDocument {
         let timestamp = document.timestamp
-        guard timestamp <= now.addingClamped(Self.skewSeconds) else {
-            throw NitroRefusal(
-                .timestamp, at: "timestamp", expected: "at most \(now.addingClamped(Self.skewSeconds))",
-                found: "\(timestamp)")
-        }
+        let latest = now.addingClamped(Self.skewSeconds)
         let chain = try Chain(document, root: root, links: links)
-        let validUntil = try chain.check(at: max(now, timestamp))
-        let leaf = chain.leaf
-        try leaf.profile.requireValid(start: timestamp, end: timestamp, at: Chain.leafPlace)
+        let validUntil = try chain.check(at: max(now, min(timestamp, latest)))
         try chain.checkSignatures(rememberingIn: links)
         guard
-            leaf.verifies(
-                P384.derSignature(document.signature), of: COSESign1.signedPrefix(payloadCount: document.payload.count),
-                document.payload)
+            chain.leaf.verifies(
+                P384.derSignature(document.signature),
+                of: COSESign1.signedPrefix(payloadCount: document.payload.count), document.payload)
         else {
             throw NitroRefusal(
                 .documentSignature, at: "signature", expected: "by the key of the certificate",
                 found: "of another key, or of other bytes")
+        }
+        let validity = chain.leaf.profile
+        guard timestamp <= latest, validity.notBefore <= timestamp, timestamp <= validity.notAfter else {
+            throw NitroRefusal(
+                .timestamp, at: "timestamp",
+                expected: "\(validity.notBefore) to \(min(validity.notAfter, latest))", found: "\(timestamp)")
         }
         return AuthenticNitroDocument(document: document, chainValidUntil: validUntil)
     }

@@ -4,6 +4,8 @@ internal import Sodium
 public struct NitroRoot: Equatable, Sendable {
     /// SHA-256 of the DER.
     public let fingerprint: [UInt8]
+    /// The DER of a test root; nil where the fingerprint is all that is known.
+    public let certificate: [UInt8]?
 
     /// Root of the commercial AWS regions, `CN=aws.nitro-enclaves`, 2019 to 2049, 533 bytes.
     ///
@@ -16,13 +18,19 @@ public struct NitroRoot: Equatable, Sendable {
     /// Whether it is the root of AWS; any other is a test root.
     public var isAWS: Bool { self == .aws }
 
-    private init(fingerprint: [UInt8]) { self.fingerprint = fingerprint }
+    /// Pins nothing: every document is refused.
+    public static let none = NitroRoot(fingerprint: [])
+
+    private init(fingerprint: [UInt8], certificate: [UInt8]? = nil) {
+        self.fingerprint = fingerprint
+        self.certificate = certificate
+    }
 
     /// A test root; refused where it could not issue anything.
     public init(testCertificate der: [UInt8]) throws(NitroRefusal) {
         let profile = try CertificateProfile(der: der, at: "root")
         try profile.requireIssuer(issuersBelow: 0, at: "root")
-        self.init(fingerprint: Hash.sha256(der))
+        self.init(fingerprint: Hash.sha256(der), certificate: der)
     }
 
     /// A test root from a PEM file that holds one certificate and nothing else.

@@ -62,10 +62,14 @@ public struct ExpectedVerdict: Sendable, Equatable {
     public let reason: AttestationReason?
     /// Check that refuses.
     public let check: VerificationCheck?
+    /// Fault of a Nitro document, where one is demanded.
+    public let nitroFault: NitroFault?
 
     /// Reads `expected.json`.
     public init(json: [UInt8]) throws(RecordedEvidence.ReadError) {
         let file: RecordedVerdict = try readJSON(json, part: "expected")
+        nitroFault = file.nitro_fault.flatMap(NitroFault.init)
+        guard (nitroFault == nil) == (file.nitro_fault == nil) else { throw .malformed(part: "expected") }
         switch (file.verdict, file.identity, file.reason.flatMap(AttestationReason.init), file.check) {
         case ("accept", let identity?, nil, nil) where file.reason == nil:
             self.identity = identity
@@ -86,7 +90,7 @@ public struct ExpectedVerdict: Sendable, Equatable {
         case .success(let enclave): return enclave.identity == identity
         case .failure(let refusal):
             let refused = report.checks.first { $0.verdict.isRefusal }?.check
-            return refusal.reason == reason && refused == check
+            return refusal.reason == reason && refused == check && refusal.nitroFault == nitroFault
         }
     }
 }

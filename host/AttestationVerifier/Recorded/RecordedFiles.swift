@@ -62,15 +62,25 @@ struct RecordedPolicy: Codable {
     let public_keys: [String]
     let maximum_age_seconds: UInt64
     let allow_unsigned: Bool
+    /// Base64 of the DER of a test root; absent for the root of AWS.
+    var nitro_root: String?
 
     func policy() throws(RecordedEvidence.ReadError) -> AttestationPolicy {
         let keys = public_keys.compactMap(Base64.decode)
         guard keys.count == public_keys.count else { throw .malformed(part: "policy") }
+        var root = NitroRoot.aws
+        if let nitro_root {
+            guard let der = Base64.decode(nitro_root), let test = try? NitroRoot(testCertificate: der) else {
+                throw .malformed(part: "policy")
+            }
+            root = test
+        }
         return AttestationPolicy(
             isRequired: required, expectedRuntime: expected_runtime, environment: environment,
             allowedMeasurements: allowed_measurements.map(AcceptedMeasurement.init(entry:)),
             kmsAllowedMeasurements: kms_allowed_measurements.map(AcceptedMeasurement.init(entry:)),
-            publicKeys: keys, maximumAgeSeconds: maximum_age_seconds, allowsUnsigned: allow_unsigned)
+            publicKeys: keys, maximumAgeSeconds: maximum_age_seconds, allowsUnsigned: allow_unsigned,
+            nitroRoot: root)
     }
 }
 
@@ -82,6 +92,8 @@ struct RecordedVerdict: Codable {
     let reason: String?
     /// Number of the check that refuses, 1–8.
     let check: Int?
+    /// What is wrong with a Nitro document by itself.
+    var nitro_fault: String?
 }
 
 extension AcceptedMeasurement {

@@ -38,8 +38,13 @@ public enum Recording {
     }
 
     /// `expected.json` of a case that is refused.
-    public static func refusing(_ reason: AttestationReason, at check: VerificationCheck) -> [UInt8] {
-        writeJSON(RecordedVerdict(verdict: "refuse", identity: nil, reason: reason.rawValue, check: check.rawValue))
+    public static func refusing(
+        _ reason: AttestationReason, at check: VerificationCheck, fault: NitroFault? = nil
+    ) -> [UInt8] {
+        writeJSON(
+            RecordedVerdict(
+                verdict: "refuse", identity: nil, reason: reason.rawValue, check: check.rawValue,
+                nitro_fault: fault?.rawValue))
     }
 
     private static func record(
@@ -59,7 +64,8 @@ public enum Recording {
                 environment: policy.environment, allowed_measurements: policy.allowedMeasurements.map(\.entry),
                 kms_allowed_measurements: policy.kmsAllowedMeasurements.map(\.entry),
                 public_keys: policy.publicKeys.map(Base64.encode), maximum_age_seconds: policy.maximumAgeSeconds,
-                allow_unsigned: policy.allowsUnsigned))
+                allow_unsigned: policy.allowsUnsigned,
+                nitro_root: policy.nitroRoot.certificate.map(Base64.encode)))
     }
 
     private static func writeJSON(_ value: some Encodable) -> [UInt8] {
