@@ -78,7 +78,10 @@ var targets: [Target] = [
     test("EnclaveVault", ["EnclaveVault", "EnclaveDevShim", "EnclaveProtocol", "Sodium"]),
     test(
         "EnclaveRuntime",
-        ["EnclaveRuntime", "EnclaveDevShim", "EnclaveVault", "EnclaveProtocol", "AttestedSession", "Sodium"]),
+        [
+            "EnclaveRuntime", "EnclaveDevShim", "EnclaveVault", "EnclaveProtocol", "AttestedSession", "Sodium",
+            "SimulatedNitro",
+        ]),
 ]
 
 var products: [Product] = [
@@ -157,8 +160,17 @@ if !enclaveOnly {
             name: "Push", dependencies: ["HostRuntime", asyncHTTPClient, nioCore, nioSSL, nioHTTP1, logging],
             path: "host/Push", swiftSettings: base),
         .target(
+            name: "KeyOperations",
+            dependencies: [
+                "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", asyncHTTPClient, nioCore, nioHTTP1,
+                nioSSL, crypto,
+            ],
+            path: "host/KeyOperations", swiftSettings: base),
+        .target(
             name: "HostProcess",
-            dependencies: ["HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", lifecycle],
+            dependencies: [
+                "HostRuntime", "HostStorage", "EnclaveClient", "KeyOperations", "EnclaveProtocol", lifecycle,
+            ],
             path: "host/HostProcess", swiftSettings: base),
         .target(
             name: "APIServer",
@@ -189,8 +201,8 @@ if !enclaveOnly {
         .executableTarget(
             name: "alfredctl",
             dependencies: [
-                "HostProcess", "HostRuntime", "HostStorage", "EnclaveClient", "AttestationVerifier", "EnclaveProtocol",
-                "Sodium", "AttestedSession", argumentParser, logging,
+                "HostProcess", "HostRuntime", "HostStorage", "EnclaveClient", "KeyOperations", "AttestationVerifier",
+                "EnclaveProtocol", "Sodium", "AttestedSession", argumentParser, logging,
             ],
             path: "host/Executables/alfredctl", swiftSettings: base),
 
@@ -198,9 +210,8 @@ if !enclaveOnly {
             name: "SimulatorKit",
             dependencies: [
                 "SimulatedNitro",
-                hummingbird, hummingbirdCore, hummingbirdHTTP2, x509, asn1, crypto, cryptoExtras, asyncHTTPClient,
-                nioCore,
-                nioHTTP1, nioSSL, httpTypes, logging, lifecycle,
+                "AttestationVerifier", hummingbird, hummingbirdCore, hummingbirdHTTP2, x509, asn1, crypto, cryptoExtras,
+                asyncHTTPClient, nioCore, nioHTTP1, nioSSL, httpTypes, logging, lifecycle,
             ],
             path: "Tests/Simulators/SimulatorKit", swiftSettings: base),
         .executableTarget(
@@ -224,9 +235,13 @@ if !enclaveOnly {
             name: "alfred-local", dependencies: ["LocalStack", argumentParser],
             path: "Tests/LocalStack/alfred-local", swiftSettings: base),
 
+        .target(
+            name: "AttestationCases", dependencies: ["AttestationVerifier", "EnclaveProtocol", "Sodium", "SimulatedNitro"],
+            path: "Tests/AttestationCases/AttestationCases", swiftSettings: base),
+
         test("HostRuntime", ["HostRuntime", logging]),
         test("AttestationVerifier", ["AttestationVerifier", "EnclaveProtocol", "Sodium"]),
-        test("AttestationReplay", ["AttestationVerifier", "EnclaveProtocol", "Sodium"]),
+        test("AttestationReplay", ["AttestationCases", "AttestationVerifier", "EnclaveProtocol", "Sodium"]),
         test(
             "EnclaveClient",
             ["EnclaveClient", "AttestationVerifier", "EnclaveProtocol", "AttestedSession", "Sodium", "HostRuntime"]),

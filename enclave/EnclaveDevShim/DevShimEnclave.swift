@@ -10,6 +10,7 @@ public enum DevShimEnclave {
         Hardening.apply()
         guard let configuration = EnclaveProcess.configure(.devShim) else { return 2 }
         let log = Log(level: configuration.logLevel, json: configuration.logsJSON)
+        guard EnclaveProcess.prepare(configuration, log) else { return 1 }
         do throws(ConfigurationViolation) {
             let identity = try ShimIdentity(configuration)
             if configuration.mode == .remote, configuration.signingSeed == nil {

@@ -1,5 +1,4 @@
 public import EnclaveRuntime
-internal import FoundationEssentials
 
 /// What a local enclave says it is.
 public struct ShimIdentity: Sendable, Equatable {
@@ -14,37 +13,15 @@ public struct ShimIdentity: Sendable, Equatable {
         case .devShim:
             runtime = configuration.expectedRuntime
             measurement = configuration.measurement
-        case .remote: self = try Self.document(configuration)
+        case .remote:
+            guard let stated = try StatedIdentity.read(configuration) else {
+                throw ConfigurationViolation("TEE_ATTESTATION_DOCUMENT", "is required in local remote mode")
+            }
+            runtime = stated.runtime
+            measurement = stated.measurement
         }
         guard configuration.allowedMeasurements.contains(measurement) else {
             throw ConfigurationViolation("KMS_ALLOWED_MEASUREMENTS", "does not list this enclave's own measurement")
         }
-    }
-
-    private init(runtime: String, measurement: String) {
-        self.runtime = runtime
-        self.measurement = measurement
-    }
-
-    private struct Document: Decodable {
-        let runtime: String
-        let measurement: String
-    }
-
-    private static func document(_ configuration: EnclaveConfiguration) throws(ConfigurationViolation) -> ShimIdentity {
-        let name: String
-        let text: String?
-        if let path = configuration.identityFile {
-            name = "TEE_ATTESTATION_DOCUMENT_PATH"
-            text = ConfigurationSource.text(of: path)
-        } else {
-            name = "TEE_ATTESTATION_DOCUMENT"
-            text = configuration.identityInline
-        }
-        guard let text, text.utf8.count <= 64 * 1024,
-            let document = try? JSONDecoder().decode(Document.self, from: Data(text.utf8)),
-            !document.runtime.isEmpty, !document.measurement.isEmpty
-        else { throw ConfigurationViolation(name, "must be JSON with runtime and measurement in local remote mode") }
-        return ShimIdentity(runtime: document.runtime, measurement: document.measurement)
     }
 }

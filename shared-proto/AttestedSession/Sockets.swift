@@ -25,6 +25,18 @@ enum Sockets {
         throw failure
     }
 
+    /// Begins to connect to the first address of `endpoint`.
+    static func startConnecting(to endpoint: Endpoint) throws(SessionError) -> Int32 {
+        guard let address = addresses(of: endpoint, passive: false).first else { throw .addressUnusable }
+        let descriptor = try open(address)
+        guard unsafe address.use({ unsafe Glibc.connect(descriptor, $0, $1) }) == 0 || errno == EINPROGRESS else {
+            close(descriptor)
+            throw .unreachable
+        }
+        configure(descriptor, endpoint)
+        return descriptor
+    }
+
     /// Binds and listens; a stale Unix socket is replaced, one that somebody listens on is not.
     static func listen(on endpoint: Endpoint) throws(SessionError) -> Int32 {
         guard let address = addresses(of: endpoint, passive: true).first else { throw .addressUnusable }

@@ -15,20 +15,28 @@ public enum EnclaveProcess {
         }
     }
 
+    /// What must come before the first thread and the first key; false when memory cannot be locked where it must be.
+    public static func prepare(_ configuration: EnclaveConfiguration, _ log: Log) -> Bool {
+        // Blocked before there is any other thread, so that only the main thread takes them.
+        var signals = stopSignals()
+        unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
+        guard Hardening.lockMemory() == .secretsOnly else { return true }
+        guard configuration.environment == .local else {
+            complain("the process' memory cannot be locked, which is a must outside local: CAP_IPC_LOCK is missing")
+            return false
+        }
+        log.write(.warn, .memoryNotLocked)
+        return true
+    }
+
     /// Serves until SIGTERM or SIGINT, then drains; returns the exit status.
     ///
-    /// `isDevShim` repeats every minute that nothing here is secure.
+    /// `isDevShim` repeats every minute that nothing here is secure; `hourly` is called every hour.
     public static func serve(
         _ configuration: EnclaveConfiguration, evidence: any EvidenceSource, kms: any KeyManagement,
-        keyService: (any KeyService)? = nil, log: Log, since started: MonotonicInstant, isDevShim: Bool
+        keyService: (any KeyService)? = nil, log: Log, since started: MonotonicInstant, isDevShim: Bool = false,
+        hourly: () -> Void = {}
     ) -> Int32 {
-        // Blocked before there is any other thread, so that only this one takes them.
-        var signals = sigset_t()
-        unsafe sigemptyset(&signals)
-        unsafe sigaddset(&signals, SIGTERM)
-        unsafe sigaddset(&signals, SIGINT)
-        unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
-        if Hardening.lockMemory() == .secretsOnly { log.write(.warn, .memoryNotLocked) }
         log.write(
             .info,
             .starting(
@@ -55,15 +63,28 @@ public enum EnclaveProcess {
         if isDevShim { log.write(.warn, .devShim) }
         // Most of what starting touched is not needed again, and a process whose memory is locked would keep it for good.
         alfred_release_file_pages()
+        var signals = stopSignals()
+        var minutes = 0
         while true {
             var minute = timespec(tv_sec: 60, tv_nsec: 0)
             if unsafe sigtimedwait(&signals, nil, &minute) > 0 { break }
-            if isDevShim, errno == EAGAIN { log.write(.warn, .devShim) }
+            guard errno == EAGAIN else { continue }
+            if isDevShim { log.write(.warn, .devShim) }
+            minutes += 1
+            if minutes % 60 == 0 { hourly() }
         }
         log.write(.info, .draining)
         server.drain()
         log.write(.info, .stopped)
         return 0
+    }
+
+    private static func stopSignals() -> sigset_t {
+        var signals = sigset_t()
+        unsafe sigemptyset(&signals)
+        unsafe sigaddset(&signals, SIGTERM)
+        unsafe sigaddset(&signals, SIGINT)
+        return signals
     }
 
     /// Says on stderr why the process ends.
@@ -75,21 +96,5 @@ public enum EnclaveProcess {
     private static func address(_ endpoint: Endpoint, _ port: UInt16) -> String {
         if case .tcp(let host, _) = endpoint { return Endpoint.tcp(host: host, port: port).description }
         return endpoint.description
-    }
-}
-
-/// `enclave-runtime`: remote mode only.
-public enum RemoteEnclave {
-    /// Runs the process; returns its exit status.
-    ///
-    /// This version has no Nitro evidence and no AWS KMS yet: it checks its configuration, says so, and ends.
-    public static func main() -> Int32 {
-        Hardening.resetFatalSignals()
-        Hardening.apply()
-        guard let configuration = EnclaveProcess.configure(.remote) else { return 2 }
-        EnclaveProcess.complain(
-            "NSM_DEVICE_PATH: \(configuration.nsmDevice) is no Nitro secure module that this version can use; it has no "
-                + "\(configuration.mode.rawValue) mode yet and serves nothing")
-        return 2
     }
 }

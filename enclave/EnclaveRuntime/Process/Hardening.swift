@@ -40,6 +40,16 @@ public enum Hardening {
             ? .wholeProcess : .secretsOnly
     }
 
+    /// Mixes `random` into the kernel's pool and lets it draw on that at once where this process may say so.
+    static func seed(_ random: [UInt8]) -> Bool {
+        let device = unsafe alfred_open_device("/dev/urandom")
+        guard device >= 0 else { return false }
+        defer { close(device) }
+        guard unsafe write(device, random, random.count) == random.count else { return false }
+        _ = alfred_reseed_random(device)
+        return true
+    }
+
     private static func mayLockAll() -> Bool {
         var limit = rlimit()
         unsafe _ = getrlimit(__rlimit_resource_t(__RLIMIT_MEMLOCK.rawValue), &limit)

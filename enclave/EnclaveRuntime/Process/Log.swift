@@ -18,6 +18,8 @@ public enum LogEvent: Sendable {
     case provider(host: String, status: Int, milliseconds: Int)
     case sessionEnded(role: String, reason: String)
     case devShim
+    case secureModule(String)
+    case signingKeyUnusable
     case memoryNotLocked
     case unknownVariable(String)
     case draining
@@ -31,6 +33,8 @@ public enum LogEvent: Sendable {
         case .provider: "provider_call"
         case .sessionEnded: "session_ended"
         case .devShim: "dev_shim_is_not_secure"
+        case .secureModule: "secure_module_failed"
+        case .signingKeyUnusable: "signing_key_unusable"
         case .memoryNotLocked: "memory_not_locked"
         case .unknownVariable: "unknown_variable"
         case .draining: "enclave_draining"
@@ -57,7 +61,8 @@ public enum LogEvent: Sendable {
             [("host", .text(host)), ("status", .number(status)), ("latency_ms", .number(milliseconds))]
         case .sessionEnded(let role, let reason): [("role", .text(role)), ("reason", .text(reason))]
         case .unknownVariable(let name): [("variable", .text(name))]
-        case .devShim, .memoryNotLocked, .draining, .stopped: []
+        case .secureModule(let reason): [("reason", .text(reason))]
+        case .devShim, .signingKeyUnusable, .memoryNotLocked, .draining, .stopped: []
         }
     }
 }

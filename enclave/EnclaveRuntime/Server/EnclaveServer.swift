@@ -20,6 +20,7 @@ public final class EnclaveServer: Sendable {
 
     private let listener: SessionListener
     private let lifecycle = Lifecycle()
+    private let evidence: any EvidenceSource
     private let keyService: (any KeyService)?
     private let dispatcher: Dispatcher
     private let writer: RecordWriter
@@ -56,6 +57,7 @@ public final class EnclaveServer: Sendable {
             vault: vault, configuration: configuration, provider: provider, keyService: keyService,
             pause: { Threads.sleep(milliseconds: $0) })
         self.keyService = keyService
+        self.evidence = evidence
         writer = operations.writer
         cache = operations.cache
         requestTimeoutMilliseconds = configuration.google.requestTimeoutMilliseconds
@@ -96,7 +98,10 @@ public final class EnclaveServer: Sendable {
         }
     }
 
-    private func open() { lifecycle.open(lastSession: listener.sessions.map(\.id).max() ?? 0) }
+    private func open() {
+        evidence.open()
+        lifecycle.open(lastSession: listener.sessions.map(\.id).max() ?? 0)
+    }
 
     /// Takes no new work, lets what is under way finish, stores what Google answered, and wipes the tokens.
     public func drain() {

@@ -8,8 +8,14 @@ public protocol EvidenceSource: Sendable {
     var measurement: String { get }
     /// The key that signs evidence now; nil where evidence stays unsigned.
     var signer: EvidenceSigner? { get }
+    /// Called when the secrets of the configuration are open.
+    func open()
     /// An attestation document of the secure module that commits to `nonce` and `userData`; nil where there is none.
     func attestationDocument(nonce: [UInt8], userData: [UInt8]) throws(EvidenceError) -> [UInt8]?
+}
+
+extension EvidenceSource {
+    public func open() {}
 }
 
 /// Why there is no evidence.

@@ -1,6 +1,5 @@
 public import AttestedSession
 public import EnclaveProtocol
-internal import Glibc
 internal import Sodium
 internal import Synchronization
 
@@ -80,6 +79,3 @@ public final class PlainService: PlainHandler {
         }
     }
 }
-
-/// Unix seconds.
-func wallClock() -> UInt64 { UInt64(max(0, time(nil))) }

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -34,10 +35,36 @@ static inline int alfred_set_undumpable(void) { return prctl(PR_SET_DUMPABLE, 0,
 // open is variadic; Swift calls this instead.
 static inline int alfred_open_for_reading(const char *path) { return open(path, O_RDONLY | O_CLOEXEC); }
 
+// The one call of the Nitro secure module's driver: _IOWR(0x0A, 0, 32 bytes).
+static inline int alfred_open_device(const char *path) { return open(path, O_RDWR | O_CLOEXEC); }
+static inline int alfred_nsm_call(
+    int device, const void *request, unsigned long request_bytes, void *answer, unsigned long *answer_bytes) {
+    struct {
+        unsigned long long request, request_bytes, answer, answer_bytes;
+    } raw = {(unsigned long long)request, request_bytes, (unsigned long long)answer, *answer_bytes};
+    int status = ioctl(device, 0xC0200A00UL, &raw);
+    *answer_bytes = raw.answer_bytes;
+    return status;
+}
+
+// ioctl is variadic; RNDRESEEDCRNG: the kernel draws on what was written to its pool from now on.
+static inline int alfred_reseed_random(int random) { return ioctl(random, 0x5207UL); }
+
 // accept4 takes a transparent union, which Swift cannot write.
 extern int accept4(int, struct sockaddr *, socklen_t *, int);
 static inline int alfred_accept(int listening) {
     return accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+// struct ucred needs _GNU_SOURCE. Whether the other end of a Unix socket is this very process.
+static inline int alfred_peer_is_self(int socket) {
+    struct {
+        pid_t pid;
+        uid_t uid;
+        gid_t gid;
+    } peer;
+    socklen_t length = sizeof peer;
+    return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.pid == getpid();
 }
 
 // The rest of <semaphore.h> needs _GNU_SOURCE.
