@@ -62,5 +62,19 @@ struct ClientReport: Sendable {
         log.event("enclave_probe_passed", .info, [LogField(.measurement, identity), LogField(.attempt, attempt)])
     }
 
+    func handedOver(_ outcome: KMSCredentialsAnswer.Outcome) {
+        log.event("kms_credentials_handed", outcome == .refused ? .warn : .info, [LogField(.outcome, "\(outcome)")])
+    }
+
+    func handOverFailed(_ failure: ProbeFailure) {
+        log.event(
+            "enclave_connect_failed", .warn,
+            [LogField(.step, failure.step.rawValue), LogField(.reason, Self.reason(failure.error, failure.detail))])
+    }
+
+    func credentialsMissing(_ reason: String) {
+        log.event("kms_credentials_missing", .warn, [LogField(.reason, reason)])
+    }
+
     func disabled() { log.event("enclave_disabled", .warn, [LogField(.mode, "disabled")]) }
 }

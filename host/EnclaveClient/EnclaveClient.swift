@@ -17,17 +17,20 @@ public final class EnclaveClient: Service {
     let relays: EnclaveConnector
     let relayPlaces = RelayPlaces()
     let report: ClientReport
+    /// Nil where the enclave needs none: outside mode `remote`.
+    let credentials: (any CredentialSource)?
 
     /// A client; nothing is connected yet.
     public init(
         configuration: EnclaveClientConfiguration, hostKey: HostKey, records: any RecordStore,
-        metrics: MetricsRegistry, log: HostLog
+        credentials: (any CredentialSource)? = nil, metrics: MetricsRegistry, log: HostLog
     ) {
         let report = ClientReport(metrics: metrics, log: log, role: configuration.role)
         let verifier = Verifier(policy: configuration.policy)
         self.configuration = configuration
         self.records = records
         self.report = report
+        self.credentials = configuration.mode == .remote ? credentials : nil
         pool = SessionPool { report.sessionCount($0) }
         sessions = EnclaveConnector(
             name: "enclave-connect", configuration: configuration, hostKey: hostKey, verifier: verifier)
@@ -38,12 +41,13 @@ public final class EnclaveClient: Service {
     /// A client as the environment describes it, with the key file read and the record port over `repository`.
     public convenience init(
         _ enclave: EnclaveConnectionConfiguration, _ attestation: AttestationConfiguration, role: Role,
-        repository: SealedRecordRepository, metrics: MetricsRegistry, log: HostLog
+        repository: SealedRecordRepository, credentials: (any CredentialSource)? = nil, metrics: MetricsRegistry,
+        log: HostLog
     ) throws(SecretFileError) {
         let key = try enclave.clientKeyPath.map(HostKey.init(readingFile:)) ?? HostKey.unused()
         self.init(
             configuration: EnclaveClientConfiguration(enclave, attestation, role: role), hostKey: key,
-            records: RecordPort(repository), metrics: metrics, log: log)
+            records: RecordPort(repository), credentials: credentials, metrics: metrics, log: log)
     }
 
     /// Identity of the enclave that was verified last; `unattested` before that, `unenforced` by policy.
@@ -70,12 +74,26 @@ public final class EnclaveClient: Service {
     private func keepSessions() async {
         let callbacks = CallbackServer(records: records, references: references)
         let keeper = SessionKeeper(
-            pool: pool, connector: sessions, callbacks: callbacks, timeout: configuration.challengeTimeout,
-            report: report)
+            pool: pool, connector: sessions, callbacks: callbacks, handOver: handOver(answering: callbacks),
+            timeout: configuration.challengeTimeout, report: report)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await callbacks.run() }
             group.addTask { await self.watchQueue() }
+            if let credentials = self.credentials {
+                let renewal = CredentialRenewal(
+                    client: self, source: credentials, interval: configuration.credentialInterval)
+                group.addTask { await renewal.run() }
+            }
             for _ in 0..<max(1, configuration.sessions) { group.addTask { await keeper.run() } }
+        }
+    }
+
+    /// Nil where no credentials are handed over.
+    func handOver(answering callbacks: CallbackServer) -> CredentialHandOver? {
+        credentials.map {
+            CredentialHandOver(
+                source: $0, connector: sessions, callbacks: callbacks, limit: configuration.probeTimeout,
+                report: report)
         }
     }
 

@@ -21,6 +21,8 @@ public struct EnclaveClientConfiguration: Sendable {
     public var probeAttempts: Int
     /// Limit of a challenge and of the handshake that follows.
     public var challengeTimeout: Duration
+    /// How often the source of credentials is asked for new ones.
+    public var credentialInterval = CredentialRenewal.interval
     /// What the enclave's evidence must satisfy; its maximum age also limits the life of a session.
     public var policy: AttestationPolicy
 

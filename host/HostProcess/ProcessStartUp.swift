@@ -2,6 +2,7 @@ public import EnclaveClient
 import EnclaveProtocol
 public import HostRuntime
 public import HostStorage
+import KeyOperations
 
 /// What every serving process stands on, once it was found to work.
 public struct ProcessParts: Sendable {
@@ -27,6 +28,7 @@ public struct ProcessStartUp: Sendable {
     let storage: StorageConfiguration
     let enclave: EnclaveConnectionConfiguration
     let attestation: AttestationConfiguration
+    let keyAccess: KeyAccessConfiguration
     let role: Role
     let log: HostLog
     let metrics: MetricsRegistry
@@ -60,8 +62,8 @@ public struct ProcessStartUp: Sendable {
         let client: EnclaveClient
         do throws(SecretFileError) {
             client = try EnclaveClient(
-                enclave, attestation, role: role, repository: SealedRecordRepository(records), metrics: metrics,
-                log: log)
+                enclave, attestation, role: role, repository: SealedRecordRepository(records),
+                credentials: HostCredentials(keyAccess), metrics: metrics, log: log)
         } catch {
             throw StartUpFailure(step: .enclaveKey, reason: "unreadable")
         }
@@ -79,14 +81,16 @@ extension ProcessStartUp {
     public init(_ configuration: APIServerConfiguration, log: HostLog, metrics: MetricsRegistry) {
         self.init(
             general: configuration.general, storage: configuration.storage, enclave: configuration.enclave,
-            attestation: configuration.attestation, role: .api, log: log, metrics: metrics)
+            attestation: configuration.attestation, keyAccess: configuration.keyAccess, role: .api, log: log,
+            metrics: metrics)
     }
 
     /// The steps of `worker`.
     public init(_ configuration: WorkerServiceConfiguration, log: HostLog, metrics: MetricsRegistry) {
         self.init(
             general: configuration.general, storage: configuration.storage, enclave: configuration.enclave,
-            attestation: configuration.attestation, role: .worker, log: log, metrics: metrics)
+            attestation: configuration.attestation, keyAccess: configuration.keyAccess, role: .worker, log: log,
+            metrics: metrics)
     }
 }
 

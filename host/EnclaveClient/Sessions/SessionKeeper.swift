@@ -7,6 +7,8 @@ struct SessionKeeper {
     let pool: SessionPool
     let connector: EnclaveConnector
     let callbacks: CallbackServer
+    /// Brings an enclave that was started anew to the state in which it serves.
+    let handOver: CredentialHandOver?
     let timeout: Duration
     let report: ClientReport
 
@@ -20,6 +22,14 @@ struct SessionKeeper {
         var backoff = Backoff(first: .milliseconds(100), cap: .seconds(5))
         var current: SessionLink?
         while !Task.isCancelled {
+            do throws(ProbeFailure) {
+                try await handOver?.handOverIfStarting()
+            } catch {
+                report.handOverFailed(error)
+                pool.connectFailed(error.error)
+                try? await Task.sleep(for: backoff.next())
+                continue
+            }
             do throws(ConnectFailure) {
                 let link = SessionLink(callbacks: callbacks) { link, reason in
                     pool.remove(link)

@@ -34,7 +34,7 @@ extension EnclaveClient {
     }
 
     private func probeOnce() async throws(ProbeFailure) -> String {
-        try await probeHealth()
+        let isStarting = try await probeHealth()
         try await probeDocument()
         let callbacks = CallbackServer(records: records, references: references)
         // The enclave may need wrapped keys for the first seal, so its callbacks are answered meanwhile.
@@ -43,7 +43,7 @@ extension EnclaveClient {
                 await callbacks.run()
                 return nil
             }
-            group.addTask { await self.probeSession(answering: callbacks) }
+            group.addTask { await self.probeSession(answering: callbacks, isStarting: isStarting) }
             defer { group.cancelAll() }
             while let finished = await group.next() { if let finished { return finished } }
             return .failure(ProbeFailure(.session, .cancelled))
@@ -51,14 +51,17 @@ extension EnclaveClient {
         return try result.get()
     }
 
-    private func probeHealth() async throws(ProbeFailure) {
+    /// - Returns: whether the enclave waits for credentials that this host can hand over.
+    private func probeHealth() async throws(ProbeFailure) -> Bool {
         let health: HealthAnswer
         do throws(SessionError) {
             health = try await sessions.health(within: configuration.probeTimeout)
         } catch {
             throw ProbeFailure(ConnectFailure(.health, error))
         }
+        if health.status == .starting, credentials != nil { return true }
         guard health.status == .ok else { throw ProbeFailure(.health, .unreachable, detail: health.status.rawValue) }
+        return false
     }
 
     private func probeDocument() async throws(ProbeFailure) {
@@ -73,8 +76,11 @@ extension EnclaveClient {
         else { throw ProbeFailure(.document, .answerInvalid) }
     }
 
-    private func probeSession(answering callbacks: CallbackServer) async -> Result<String, ProbeFailure> {
+    private func probeSession(
+        answering callbacks: CallbackServer, isStarting: Bool
+    ) async -> Result<String, ProbeFailure> {
         do throws(ConnectFailure) {
+            if isStarting, let failure = await handOverDuringProbe(callbacks) { return .failure(failure) }
             let enclave = try await sessions.verifiedEnclave(
                 purpose: Challenge.startupProbePurpose, window: Self.probeWindow, within: configuration.probeTimeout)
             let link = SessionLink(callbacks: callbacks) { _, _ in }
@@ -89,6 +95,15 @@ extension EnclaveClient {
         } catch {
             report.refused(error.refusal)
             return .failure(ProbeFailure(error))
+        }
+    }
+
+    private func handOverDuringProbe(_ callbacks: CallbackServer) async -> ProbeFailure? {
+        do throws(ProbeFailure) {
+            try await handOver(answering: callbacks)?.handOverIfStarting()
+            return nil
+        } catch {
+            return error
         }
     }
 
@@ -113,19 +128,8 @@ extension EnclaveClient {
     private func single(
         _ session: Session, _ method: Method, _ request: DataItems
     ) async throws(EnclaveCallError) -> [UInt8] {
-        let deadline = MonotonicInstant.now.advanced(byMilliseconds: configuration.probeTimeout.wholeMilliseconds)
-        let call = OutgoingCall(
-            method: method, body: request.encoded(), deadline: deadline, requestID: "probe-\(UUID().lowercased)")
-        let result = await withCheckedContinuation { continuation in
-            _ = session.start(call) { continuation.resume(returning: $0) }
-        }
-        let body: [UInt8]
-        do throws(CallFailure) {
-            body = try result.get()
-        } catch {
-            throw EnclaveCallError(error)
-        }
-        switch (try? DataResults(decoding: body))?.results.first {
+        let answer: DataResults = try await session.call(method, request, within: configuration.probeTimeout)
+        switch answer.results.first {
         case .success(let bytes): return bytes
         case .failure(let code): throw .failed(EnclaveFailure(code))
         case nil: throw .answerInvalid

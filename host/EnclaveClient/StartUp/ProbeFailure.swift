@@ -3,6 +3,7 @@ public enum ProbeStep: String, CaseIterable, Sendable {
     case health = "health"
     case document = "attestation.document"
     case challenge = "attestation.challenge"
+    case credentials = "kms.credentials"
     case session = "session"
     case seal = "data.seal"
 }

@@ -5,6 +5,7 @@ public struct APIServerConfiguration: Sendable {
     public let storage: StorageConfiguration
     public let enclave: EnclaveConnectionConfiguration
     public let attestation: AttestationConfiguration
+    public let keyAccess: KeyAccessConfiguration
     /// Misspelt variables, for one warning at start.
     public let unknownVariables: [String]
 
@@ -16,6 +17,7 @@ public struct APIServerConfiguration: Sendable {
         storage = StorageConfiguration(reading: &reader)
         enclave = EnclaveConnectionConfiguration(reading: &reader)
         attestation = AttestationConfiguration(reading: &reader)
+        keyAccess = KeyAccessConfiguration(reading: &reader)
         unknownVariables = loaded.unknownVariables
         try reader.finish()
     }
@@ -29,6 +31,7 @@ public struct WorkerServiceConfiguration: Sendable {
     public let storage: StorageConfiguration
     public let enclave: EnclaveConnectionConfiguration
     public let attestation: AttestationConfiguration
+    public let keyAccess: KeyAccessConfiguration
     /// Misspelt variables, for one warning at start.
     public let unknownVariables: [String]
 
@@ -41,6 +44,7 @@ public struct WorkerServiceConfiguration: Sendable {
         storage = StorageConfiguration(reading: &reader)
         enclave = EnclaveConnectionConfiguration(reading: &reader)
         attestation = AttestationConfiguration(reading: &reader)
+        keyAccess = KeyAccessConfiguration(reading: &reader)
         unknownVariables = loaded.unknownVariables
         try reader.finish()
     }
@@ -78,5 +82,17 @@ public struct OperatorConfiguration: Sendable {
         let attestation = AttestationConfiguration(reading: &reader)
         try reader.finish()
         return (general, enclave, attestation)
+    }
+
+    /// For commands that use the key in AWS KMS with the operator's own credentials.
+    public func forCloudKey() throws(ConfigurationError) -> (
+        general: GeneralConfiguration, key: CloudKeyConfiguration, access: KeyAccessConfiguration
+    ) {
+        var reader = ConfigurationReader(loaded)
+        let general = GeneralConfiguration(reading: &reader)
+        let key = CloudKeyConfiguration(reading: &reader)
+        let access = KeyAccessConfiguration(reading: &reader)
+        try reader.finish()
+        return (general, key, access)
     }
 }

@@ -120,27 +120,24 @@ extension EnvironmentCatalogue {
             meaning: "key file of the local KMS"),
         row(
             "KMS_ENDPOINT_URL", .keys, [.enclave, .operator], .unset("https://kms.<AWS_REGION>.amazonaws.com"),
-            .url(schemes: web, query: false), .defaultOnly, notReadYet: Unread.cloudKMS,
+            .url(schemes: web, query: false), .defaultOnly,
             meaning: "AWS KMS endpoint"),
         row(
             "AWS_REGION", .keys, [.enclave, .operator], .unset("region of the ARN"), .text(1...32, .word),
-            notReadYet: Unread.cloudKMS,
             meaning: "region of AWS KMS; must equal the ARN's"),
         row(
             "AWS_ACCESS_KEY_ID", .keys, .clients, .unset("instance role"), .text(1...128, .visible), secrecy: .value,
-            notReadYet: Unread.cloudKMS,
             meaning: "AWS credentials handed to the enclave for KMS; the first two together"),
         row(
-            "AWS_SECRET_ACCESS_KEY", .keys, .clients, .unset("instance role"), .text(1...256, .visible),
-            secrecy: .value, notReadYet: Unread.cloudKMS,
+            "AWS_SECRET_ACCESS_KEY", .keys, .clients, .unset("instance role"), .text(1...128, .visible),
+            secrecy: .value,
             meaning: "second part of the AWS credentials"),
         row(
             "AWS_SESSION_TOKEN", .keys, .clients, .unset("instance role"), .text(1...4096, .visible), secrecy: .value,
-            notReadYet: Unread.cloudKMS,
             meaning: "third part of the AWS credentials"),
         row(
             "AWS_EC2_METADATA_SERVICE_ENDPOINT", .keys, .clients, .value("http://169.254.169.254"),
-            .url(schemes: web, query: false), .defaultOnly, notReadYet: Unread.cloudKMS,
+            .url(schemes: web, query: false), .defaultOnly,
             meaning: "instance metadata for role credentials"),
     ]
 
@@ -153,7 +150,7 @@ extension EnvironmentCatalogue {
             .checked("kms: form only"), secrecy: .value, meaning: "OAuth client secret"),
         row(
             "GOOGLE_OAUTH_CLIENT_SECRET_CIPHERTEXT", .google, .clients, .unset("none"),
-            .form("kms:<version>:<base64>"), notReadYet: Unread.cloudKMS,
+            .form("kms:<version>:<base64>"),
             meaning: "KMS ciphertext of a newer client secret"),
         row(
             "GOOGLE_OAUTH_REDIRECT_URI", .google, [.api, .enclave], .required, .url(schemes: web, query: false),

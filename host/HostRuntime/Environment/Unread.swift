@@ -4,11 +4,8 @@ enum Unread {
     static let migrations = "refused by alfredctl: only the embedded migrations can be applied yet"
     static let retention = "audit events are not deleted by age yet"
     static let privacyDelete = "delete requests are not worked through yet"
-    static let urgentEmail = "there is no urgent-email check yet"
-    static let morningBrief = "there is no morning brief yet"
     static let direct = "there is no direct delivery to APNs yet"
     static let directRefused = "refused by the worker: there is no direct delivery to APNs yet"
-    static let cloudKMS = "keys in AWS KMS cannot be used yet"
     static let nitro = "Nitro documents cannot be judged yet"
     static let secureModule = "the enclave cannot talk to a Nitro secure module yet"
 }
