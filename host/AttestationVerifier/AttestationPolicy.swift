@@ -10,6 +10,18 @@ public struct AcceptedMeasurement: Equatable, Sendable {
         self.name = name
         self.measurement = measurement
     }
+
+    /// Reads `[name@]measurement`.
+    public init(entry: String) {
+        if let at = entry.firstIndex(of: "@") {
+            self.init(name: String(entry[..<at]), String(entry[entry.index(after: at)...]))
+        } else {
+            self.init(entry)
+        }
+    }
+
+    /// `[name@]measurement`
+    var entry: String { (name.map { "\($0)@" } ?? "") + measurement }
 }
 
 /// What evidence must satisfy.

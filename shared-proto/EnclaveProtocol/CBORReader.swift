@@ -144,6 +144,9 @@ public struct CBORReader: Sendable {
         null() ? nil : try unsigned()
     }
 
+    /// Major type of the next item, 0–7; nil at the end.
+    public var nextMajor: UInt8? { peek().map { $0 >> 5 } }
+
     /// The next byte, unread.
     func peek() -> UInt8? { position < input.endIndex ? input[position] : nil }
 

@@ -34,13 +34,55 @@ public struct RecordedEvidence: Sendable {
         policy = file.policy
     }
 
-    /// The verdict of each check, at the recorded time.
-    public func report() throws(ReadError) -> VerificationReport {
-        let challenge = try self.challenge.challenge()
-        let verifier = Verifier(policy: try policy.policy())
-        if self.challenge.outstanding { verifier.expect(challenge, now: self.challenge.verified_at) }
-        return verifier.report(on: try answer.answer(), to: challenge, now: self.challenge.verified_at)
+    /// What is judged otherwise than recorded; nil: as recorded.
+    public struct Overrides: Sendable {
+        /// Unix seconds at which it is judged.
+        public var time: UInt64?
+        /// Nonce that must have been asked with, 32 bytes.
+        public var nonce: [UInt8]?
+        /// `policy.json`
+        public var policy: [UInt8]?
+        /// Measurements accepted, for the key management too.
+        public var measurements: [AcceptedMeasurement]?
+        /// Root of Nitro documents; counts in local only.
+        public var root: NitroRoot?
+
+        /// As recorded.
+        public init() {}
     }
+
+    /// The verdict of each check, at the recorded time.
+    public func report(overriding overrides: Overrides = Overrides()) throws(ReadError) -> VerificationReport {
+        let now = overrides.time ?? self.challenge.verified_at
+        let recorded = try self.challenge.challenge()
+        let challenge = Challenge(
+            nonce: overrides.nonce ?? recorded.nonce, issuedAt: recorded.issuedAt, expiresAt: recorded.expiresAt,
+            purpose: recorded.purpose, requestID: recorded.requestID)
+        let verifier = Verifier(policy: try policy(overrides))
+        if self.challenge.outstanding { verifier.expect(challenge, now: now) }
+        return verifier.report(on: try answer.answer(), to: challenge, now: now)
+    }
+
+    /// The policy it is judged by.
+    public func policy(_ overrides: Overrides = Overrides()) throws(ReadError) -> AttestationPolicy {
+        let file: RecordedPolicy =
+            try overrides.policy.map { bytes throws(ReadError) in
+                try readJSON(bytes, part: "policy")
+            } ?? policy
+        var policy = try file.policy()
+        if let measurements = overrides.measurements {
+            policy.allowedMeasurements = measurements
+            policy.kmsAllowedMeasurements = measurements
+        }
+        if let root = overrides.root { policy.nitroRoot = root }
+        return policy
+    }
+
+    /// Unix seconds at which it was judged.
+    public var recordedTime: UInt64 { challenge.verified_at }
+
+    /// The Nitro document in the answer, if there is one.
+    public var nitroDocument: [UInt8]? { try? answer.answer().nsmDocument }
 
     /// The decoded statement as lines of `name: value`, or nil where the evidence does not decode.
     public func statement() -> [(name: String, value: String)]? {
@@ -90,7 +132,8 @@ public struct ExpectedVerdict: Sendable, Equatable {
         case .success(let enclave): return enclave.identity == identity
         case .failure(let refusal):
             let refused = report.checks.first { $0.verdict.isRefusal }?.check
-            return refusal.reason == reason && refused == check && refusal.nitroFault == nitroFault
+            return refusal.reason == reason && refused == check
+                && refusal.nitroFault == (nitroFault ?? refusal.nitroFault)
         }
     }
 }

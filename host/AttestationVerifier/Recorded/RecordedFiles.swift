@@ -96,20 +96,16 @@ struct RecordedVerdict: Codable {
     var nitro_fault: String?
 }
 
-extension AcceptedMeasurement {
-    fileprivate init(entry: String) {
-        if let at = entry.firstIndex(of: "@") {
-            self.init(name: String(entry[..<at]), String(entry[entry.index(after: at)...]))
-        } else {
-            self.init(entry)
-        }
-    }
-
-    var entry: String { (name.map { "\($0)@" } ?? "") + measurement }
-}
-
 func readJSON<Value: Decodable>(_ bytes: [UInt8], part: String) throws(RecordedEvidence.ReadError) -> Value {
     guard bytes.count <= RecordedEvidence.maximumFileBytes else { throw .tooLarge }
     guard let value = try? JSONDecoder().decode(Value.self, from: Data(bytes)) else { throw .malformed(part: part) }
     return value
+}
+
+extension AttestationPolicy {
+    /// Reads a `policy.json`.
+    public init(json: [UInt8]) throws(RecordedEvidence.ReadError) {
+        let file: RecordedPolicy = try readJSON(json, part: "policy")
+        self = try file.policy()
+    }
 }

@@ -25,7 +25,7 @@ extension DERReader {
 }
 
 /// The proleptic Gregorian calendar, as far as certificates need it.
-private enum Calendar {
+enum Calendar {
     static func isLeap(_ year: Int) -> Bool { year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) }
 
     static func days(in month: Int, of year: Int) -> Int {
@@ -40,5 +40,18 @@ private enum Calendar {
     static func days(before year: Int) -> Int {
         func leaps(_ year: Int) -> Int { year / 4 - year / 100 + year / 400 }
         return 365 * (year - 1970) + leaps(year - 1) - leaps(1969)
+    }
+
+    /// The date so many days after 1970-01-01.
+    static func date(days: Int) -> (year: Int, month: Int, day: Int) {
+        var year = 1970 + days / 366
+        while self.days(before: year + 1) <= days { year += 1 }
+        var rest = days - self.days(before: year)
+        var month = 1
+        while rest >= self.days(in: month, of: year) {
+            rest -= self.days(in: month, of: year)
+            month += 1
+        }
+        return (year, month, rest + 1)
     }
 }

@@ -28,7 +28,8 @@ struct ChallengeCommand: ParsableCommand {
         let document: Document?
         let evidence: [String: String]?
         let took_ms: Int
-        let checks: [ReportText.Check]
+        let checks: [AttestReport.Check]
+        let nitro_checks: [AttestReport.Check]?
         let verdict: String
         let identity: String?
         let reason: String?
@@ -47,13 +48,13 @@ struct ChallengeCommand: ParsableCommand {
         } catch {
             throw CommandFailure.failed("attest challenge: \(error.message)")
         }
-        let text = ReportText(report: live.report)
+        let text = AttestReport(live.report, root: policy.nitroRoot, judgedAt: live.judgedAt)
         if json { Output.json(result(live, text, endpoint)) } else { show(live, text, endpoint) }
         try write(live, policy)
         if !text.isAccepted { throw CommandFailure.failed() }
     }
 
-    private func show(_ live: LiveAttestation, _ text: ReportText, _ endpoint: Endpoint) {
+    private func show(_ live: LiveAttestation, _ text: AttestReport, _ endpoint: Endpoint) {
         let health = live.health
         Output.line("enclave   \(endpoint)")
         Output.line(
@@ -68,7 +69,7 @@ struct ChallengeCommand: ParsableCommand {
         "runtime \(visible(document.runtime)), measurement \(visible(document.measurement))"
     }
 
-    private func result(_ live: LiveAttestation, _ text: ReportText, _ endpoint: Endpoint) -> Result {
+    private func result(_ live: LiveAttestation, _ text: AttestReport, _ endpoint: Endpoint) -> Result {
         let evidence = try? Evidence(decoding: live.answer.evidence)
         return Result(
             endpoint: endpoint.description,
@@ -77,8 +78,8 @@ struct ChallengeCommand: ParsableCommand {
                 uptime_seconds: live.health.uptimeSeconds),
             document: live.document.map { Result.Document(runtime: $0.runtime, measurement: $0.measurement) },
             evidence: evidence.map { Dictionary(uniqueKeysWithValues: $0.fields.map { ($0.name, $0.value) }) },
-            took_ms: live.took.wholeMilliseconds, checks: text.checks,
-            verdict: text.isAccepted ? "accept" : "refuse", identity: text.identity, reason: text.reason)
+            took_ms: live.took.wholeMilliseconds, checks: text.checks, nitro_checks: text.nitro_checks,
+            verdict: text.verdict, identity: text.identity, reason: text.reason)
     }
 
     private func write(_ live: LiveAttestation, _ policy: AttestationPolicy) throws(CommandFailure) {

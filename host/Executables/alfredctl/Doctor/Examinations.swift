@@ -75,7 +75,7 @@ struct EnclaveExamination: Sendable {
         } catch {
             return ([Finding(name: "enclave", verdict: .failed, detail: error.message)], false)
         }
-        let text = ReportText(report: live.report)
+        let text = AttestReport(live.report)
         let isReady = live.health.status == .ok
         var findings = [
             Finding(name: "enclave", verdict: isReady ? .ok : .failed, detail: "state \(live.health.status.rawValue)"),

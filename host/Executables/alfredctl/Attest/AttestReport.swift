@@ -1,0 +1,151 @@
+import AttestationVerifier
+
+/// Verdicts on evidence or on a document, for people and as JSON.
+struct AttestReport: Encodable {
+    /// One check.
+    struct Check: Encodable {
+        let check: Int
+        let title: String
+        /// `passed`, `skipped`, `refused` or `not_reached`.
+        let verdict: String
+        private(set) var reason: String?
+        /// What is wrong with a Nitro document by itself.
+        private(set) var fault: String?
+        private(set) var place: String?
+        private(set) var register: Int?
+        private(set) var expected: String?
+        private(set) var found: String?
+
+        init(_ number: Int, _ title: String, _ verdict: CheckVerdict) {
+            check = number
+            self.title = title
+            switch verdict {
+            case .passed: self.verdict = "passed"
+            case .notReached: self.verdict = "not_reached"
+            case .skipped(let reason):
+                self.verdict = "skipped"
+                self.reason = reason
+            case .refused(let refusal):
+                self.verdict = "refused"
+                reason = refusal.reason.rawValue
+                fault = refusal.nitroFault?.rawValue
+                place = refusal.place
+                register = refusal.register
+                expected = refusal.expected
+                found = refusal.found
+            }
+        }
+
+        /// The lines for people, after `indent` spaces; without detail where the checks below say it.
+        func lines(indent: Int, isShort: Bool = false) -> [String] {
+            let margin = String(repeating: " ", count: indent)
+            let head = "\(margin)\(check) \(mark) \(title)"
+            switch verdict {
+            case "not_reached": return ["\(head) (not reached)"]
+            case "skipped": return ["\(head) (skipped: \(reason ?? ""))"]
+            case "refused":
+                let what =
+                    [reason, fault].compactMap(\.self).joined(separator: ", ") + (place.map { " at \($0)" } ?? "")
+                guard !isShort else { return ["\(head): \(what)"] }
+                return ["\(head): \(what)"]
+                    + [("expected", expected), ("found   ", found)].compactMap { name, value in
+                        value.map { "\(margin)      \(name) \($0)" }
+                    }
+            default: return [head]
+            }
+        }
+
+        private var mark: String {
+            switch verdict {
+            case "passed": "✓"
+            case "skipped": "–"
+            case "refused": "✗"
+            default: "·"
+            }
+        }
+    }
+
+    /// `accept`, `authentic` (nothing was asked about the image) or `refuse`.
+    let verdict: String
+    private(set) var identity: String?
+    private(set) var reason: String?
+    let checks: [Check]
+    private(set) var nitro_checks: [Check]?
+    /// `aws`, or the SHA-256 of a test root.
+    private(set) var root: String?
+    private(set) var judged_at: UInt64?
+    private(set) var debug_mode: Bool?
+    private(set) var module_id: String?
+    private(set) var timestamp: UInt64?
+    /// No policy was given: an error of usage, whatever the checks say.
+    private(set) var needsPolicy = false
+
+    private enum CodingKeys: CodingKey {
+        case verdict, identity, reason, checks, nitro_checks, root, judged_at, debug_mode, module_id, timestamp
+    }
+
+    var isAccepted: Bool { verdict != "refuse" }
+
+    /// Evidence.
+    init(_ report: VerificationReport, root: NitroRoot? = nil, judgedAt: UInt64? = nil) {
+        checks = report.checks.map { Check($0.check.rawValue, $0.check.title, $0.verdict) }
+        let nitro = report.nitroChecks.map { Check($0.check.rawValue, $0.check.title, $0.verdict) }
+        nitro_checks = nitro.isEmpty ? nil : nitro
+        switch report.result {
+        case .success(let enclave):
+            verdict = "accept"
+            identity = enclave.identity
+        case .failure(let refusal):
+            verdict = "refuse"
+            reason = refusal.reason.rawValue
+        }
+        if nitro_checks != nil { self.root = root.map(Self.describe) }
+        judged_at = judgedAt
+    }
+
+    /// A document that stands alone.
+    init(_ report: NitroReport, root: NitroRoot, judgedAt: UInt64, needsPolicy: Bool) {
+        checks = report.checks.map { Check($0.check.rawValue, $0.check.title, $0.verdict) }
+        switch report.outcome {
+        case .accepted(let identity):
+            verdict = "accept"
+            self.identity = identity
+        case .authentic: verdict = "authentic"
+        case .refused(let refusal):
+            verdict = "refuse"
+            reason = refusal.reason.rawValue
+        }
+        self.root = Self.describe(root)
+        judged_at = judgedAt
+        debug_mode = report.document.map { $0.debugRegister != nil }
+        module_id = report.document?.moduleID
+        timestamp = report.document?.timestamp
+        self.needsPolicy = needsPolicy
+    }
+
+    /// One line per check, and the verdict.
+    var lines: [String] {
+        var lines = module_id.map { ["document of \(visible($0)), time \(timestamp ?? 0)"] } ?? []
+        if let root { lines.append("root \(root), judged at \(judged_at ?? 0)") }
+        for check in checks {
+            let hasOwn = check.check == VerificationCheck.nitroDocument.rawValue && nitro_checks != nil
+            lines += check.lines(indent: 2, isShort: hasOwn)
+            if hasOwn { lines += nitro_checks?.flatMap { $0.lines(indent: 8) } ?? [] }
+        }
+        if debug_mode == true { lines.append("DEBUG MODE: PCR0, PCR1 or PCR2 is zero; any image may be running") }
+        return lines + [conclusion]
+    }
+
+    private var conclusion: String {
+        switch verdict {
+        case "accept": "accepted as \(visible(identity ?? ""))"
+        case "authentic": "authentic; nothing was asked about the image"
+        default: "refused: \(reason ?? "")"
+        }
+    }
+
+    private static func describe(_ root: NitroRoot) -> String {
+        root.isAWS
+            ? "aws" : "TEST ROOT " + root.fingerprint.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+}

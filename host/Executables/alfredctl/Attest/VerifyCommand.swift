@@ -1,0 +1,146 @@
+import ArgumentParser
+import AttestationVerifier
+import Foundation
+
+/// Judges recorded evidence, or a document that stands alone.
+struct VerifyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify", abstract: "Judges evidence, or a Nitro document that stands alone.",
+        discussion: """
+            A record of evidence is judged by its own challenge, policy and time unless options say otherwise. A \
+            document that stands alone (raw, hex or base64) needs --measurement, --policy or --authenticity-only; it \
+            is judged now and may be 300 s old, unless --time or --own-time is given. The root is AWS's unless --root \
+            is given. Exit status 0 only on accept (or, with --authenticity-only, for an authentic document).
+            """)
+
+    @Argument(help: "A file, a case folder of attestation-fixtures, or - for standard input") var source: String
+    @Option(
+        help: ArgumentHelp(
+            "Accepted release, may be repeated or a CSV.", valueName: "[name@]pcr0=…+pcr1=…+pcr2=…[+pcrN=…]"))
+    var measurement: [String] = []
+    @Option(help: "Policy file of the form of attestation-fixtures' policy.json.") var policy: String?
+    @Option(help: "Judge at this time: unix seconds, or like 2026-11-25T11:00:00Z.") var time: String?
+    @Flag(help: "Judge a document at its own time: says nothing about the present.") var ownTime = false
+    @Option(help: "Nonce that the document must hold: hex or base64.") var nonce: String?
+    @Option(help: "User data that the document must hold: hex or base64.") var userData: String?
+    @Option(help: "Greatest age of a document in seconds.") var maxAge: UInt64?
+    @Option(help: "PEM of a test root in place of AWS's.") var root: String?
+    @Flag(help: "Judge only who signed the document, not which image runs.") var authenticityOnly = false
+    @Flag(help: "Print one JSON object.") var json = false
+
+    mutating func run() throws {
+        let report: AttestReport
+        switch try AttestInput(source) {
+        case .record(let evidence): report = try judge(evidence)
+        case .document(let bytes): report = try judge(bytes)
+        }
+        if json { Output.json(report) } else { for line in report.lines { Output.line(line) } }
+        if report.needsPolicy {
+            throw CommandFailure.unusable(
+                "attest verify: say what to expect: --measurement or --policy, or --authenticity-only")
+        }
+        if !report.isAccepted { throw CommandFailure.failed() }
+    }
+
+    // MARK: Evidence
+
+    private func judge(_ evidence: RecordedEvidence) throws -> AttestReport {
+        guard !ownTime, !authenticityOnly, userData == nil, maxAge == nil else {
+            throw CommandFailure.unusable(
+                "attest verify: --own-time, --authenticity-only, --user-data and --max-age are for a document that "
+                    + "stands alone")
+        }
+        var overrides = RecordedEvidence.Overrides()
+        overrides.time = try time.map(Self.seconds)
+        overrides.nonce = try nonce.map(Self.bytes)
+        overrides.policy = try policy.map { path throws(CommandFailure) in try AttestInput.file(path, of: "policy") }
+        overrides.measurements = measurements
+        overrides.root = try testRoot()
+        let judged: (policy: AttestationPolicy, report: VerificationReport)
+        do throws(RecordedEvidence.ReadError) {
+            judged = (try evidence.policy(overrides), try evidence.report(overriding: overrides))
+        } catch {
+            throw CommandFailure(source, error)
+        }
+        guard overrides.root == nil || judged.policy.environment == "local" else {
+            throw CommandFailure.unusable("attest verify: a test root counts for environment local only")
+        }
+        return AttestReport(
+            judged.report, root: judged.policy.nitroRoot, judgedAt: overrides.time ?? evidence.recordedTime)
+    }
+
+    // MARK: A document
+
+    private func judge(_ bytes: [UInt8]) throws -> AttestReport {
+        guard !(ownTime && time != nil) else {
+            throw CommandFailure.unusable("attest verify: either --time or --own-time")
+        }
+        var accepted = measurements ?? []
+        var age = maxAge ?? (time == nil && !ownTime ? 300 : nil)
+        var root = try testRoot()
+        if let path = policy {
+            let policy = try Self.policy(path)
+            accepted += policy.allowedMeasurements
+            age = maxAge ?? policy.maximumAgeSeconds
+            root = root ?? policy.nitroRoot
+        }
+        guard !authenticityOnly || accepted.isEmpty else {
+            throw CommandFailure.unusable("attest verify: either --authenticity-only or a policy")
+        }
+        let needsPolicy = accepted.isEmpty && policy == nil && !authenticityOnly
+        let expectations = NitroExpectations(
+            images: authenticityOnly ? .notJudged : .releases(accepted), nonce: try nonce.map(Self.bytes),
+            userData: try userData.map(Self.bytes), maximumAgeSeconds: age)
+        let now = try time.map(Self.seconds) ?? unixSeconds()
+        let report = NitroReport(
+            judging: bytes, by: expectations, NitroChainVerifier(root: root ?? .aws), time: ownTime ? .itsOwn : .at(now)
+        )
+        return AttestReport(
+            report, root: root ?? .aws, judgedAt: ownTime ? report.document?.timestamp ?? 0 : now,
+            needsPolicy: needsPolicy)
+    }
+
+    // MARK: Options
+
+    /// The releases of `--measurement`; nil without the option.
+    private var measurements: [AcceptedMeasurement]? {
+        let entries = measurement.flatMap { $0.split(separator: ",") }.map { $0.filter { !$0.isWhitespace } }
+        return measurement.isEmpty ? nil : entries.map { AcceptedMeasurement(entry: $0) }
+    }
+
+    private static func policy(_ path: String) throws(CommandFailure) -> AttestationPolicy {
+        let file = try AttestInput.file(path, of: "policy")
+        do throws(RecordedEvidence.ReadError) {
+            return try AttestationPolicy(json: file)
+        } catch {
+            throw CommandFailure(path, error)
+        }
+    }
+
+    private func testRoot() throws(CommandFailure) -> NitroRoot? {
+        guard let root else { return nil }
+        let text = String(decoding: try AttestInput.file(root, of: "root"), as: UTF8.self)
+        do throws(NitroRefusal) {
+            return try NitroRoot(testPEM: text)
+        } catch {
+            throw .unusable(
+                "attest verify: root: \(error.fault.rawValue): expected \(error.expected), found \(error.found)")
+        }
+    }
+
+    private static func seconds(_ text: String) throws(CommandFailure) -> UInt64 {
+        if let seconds = UInt64(text), seconds < 253_402_300_800 { return seconds }
+        if let date = try? Date(text, strategy: .iso8601), date.timeIntervalSince1970 >= 0 {
+            return UInt64(date.timeIntervalSince1970)
+        }
+        throw .unusable("attest verify: --time must be unix seconds, or like 2026-11-25T11:00:00Z")
+    }
+
+    private static func bytes(_ text: String) throws(CommandFailure) -> [UInt8] {
+        let bytes = AttestInput.decoded(Array(text.utf8))
+        guard text.isEmpty || bytes != Array(text.utf8) else {
+            throw .unusable("attest verify: --nonce and --user-data must be hex or base64")
+        }
+        return bytes
+    }
+}
