@@ -7,7 +7,8 @@ import Testing
 @Suite struct OAuthBridgeTests {
     private func location(_ query: String?) -> String? {
         let call = APICall(
-            requestID: .new(), trace: .new(), log: LineBuffer().log(), parameters: [:], query: query, body: .none)
+            requestID: .new(), trace: .new(), log: LineBuffer().log(), parameters: [:], query: query, body: .none,
+            idempotencyKey: nil)
         let answer = OAuthBridge().redirect(call)
         #expect(answer.status == .seeOther)
         #expect(answer.headers[.referrerPolicy] == "no-referrer")

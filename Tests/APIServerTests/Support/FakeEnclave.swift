@@ -15,17 +15,22 @@ final class FakeEnclave: EnclavePort {
                 scopes: [GoogleScope.calendar, GoogleScope.gmail], recordVersion: 1, accountChanged: false))
         var revoke: EnclaveCallError?
         var seal: EnclaveCallError?
+        var open: EnclaveCallError?
         var relay: EnclaveCallError?
+        var calendar: Result<GoogleGetAnswer, EnclaveCallError> = .success(
+            GoogleGetAnswer(status: 200, body: Array("{}".utf8), retryAfterSeconds: nil))
     }
 
     private let records: SealedRecordRepository
-    private let state = Mutex((script: Script(), sealed: [DataItem](), revoked: 0, challenges: [Challenge]()))
+    private let state = Mutex(
+        (script: Script(), sealed: [DataItem](), revoked: 0, challenges: [Challenge](), asked: [GoogleResource]()))
 
     init(_ pool: PostgresPool) { records = SealedRecordRepository(pool) }
 
     func script(_ change: (inout Script) -> Void) { state.withLock { change(&$0.script) } }
     var sealed: [DataItem] { state.withLock { $0.sealed } }
     var revocations: Int { state.withLock { $0.revoked } }
+    var asked: [GoogleResource] { state.withLock { $0.asked } }
     var challenges: [Challenge] { state.withLock { $0.challenges } }
 
     let attestedMeasurement = "dev-local-enclave"
@@ -86,6 +91,30 @@ final class FakeEnclave: EnclavePort {
         }
         if let error { throw error }
         return GoogleRevokeAnswer(outcome: .revoked, recordVersion: 2)
+    }
+
+    func getGoogle(
+        user: UserID, connector: ConnectorID, resource: GoogleResource, context: CallContext
+    ) async throws(EnclaveCallError) -> GoogleGetAnswer {
+        try state.withLock { state in
+            state.asked.append(resource)
+            return state.script.calendar
+        }.get()
+    }
+
+    /// Opens only what was sealed here, and only under the same purpose, owner, record and version.
+    func open(_ items: [DataItem], context: CallContext) async throws(EnclaveCallError) -> DataResults {
+        if let error = state.withLock({ $0.script.open }) { throw error }
+        let known = sealed
+        let results = items.map { item -> Result<[UInt8], EnclaveErrorCode> in
+            let content: [UInt8] = item.content.reversed()
+            let isOwn = known.contains {
+                $0.purpose == item.purpose && $0.user == item.user && $0.recordID == item.recordID
+                    && $0.recordVersion == item.recordVersion && $0.content == content
+            }
+            return isOwn ? .success(content) : .failure(.sealedDataRejected)
+        }
+        return DataResults(results, keyVersion: 1)
     }
 
     func seal(_ items: [DataItem], context: CallContext) async throws(EnclaveCallError) -> DataResults {

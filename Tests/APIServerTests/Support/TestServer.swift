@@ -14,6 +14,7 @@ struct MissingServer: Error, CustomStringConvertible {
 
 /// A migrated database of this run, and a Redis connection: shared by the tests, who use users of their own.
 struct TestStores: Sendable {
+    let configuration: PostgresConfiguration
     let pool: PostgresPool
     let redis: RedisConnection
 
@@ -32,7 +33,7 @@ struct TestStores: Sendable {
         let configuration = PostgresConfiguration(url: parts.string ?? "")
         _ = try await Migrator(configuration).migrate()
         return TestStores(
-            pool: PostgresPool(configuration),
+            configuration: configuration, pool: PostgresPool(configuration),
             redis: try RedisConnection(RedisOptions(url: redis, timeout: .seconds(5))))
     }
 }
@@ -45,6 +46,7 @@ struct TestServer: Sendable {
     let pool: PostgresPool
     let lines: LineBuffer
     let accounts: AccountGate
+    let metrics: MetricsRegistry
 
     struct Answer: Sendable {
         let status: Int
@@ -82,12 +84,18 @@ struct TestServer: Sendable {
         return configuration
     }
 
-    static func run(_ body: @escaping @Sendable (TestServer) async throws -> Void) async throws {
+    /// Runs an API; with `own` it has a pool of its own, as another process would. `redis` nil is the shared one.
+    static func run(
+        ownPool own: Bool = false, enclave sharedEnclave: FakeEnclave? = nil, redis: RedisConnection? = nil,
+        _ body: @escaping @Sendable (TestServer) async throws -> Void
+    ) async throws {
         let stores = try await TestStores.shared.value
-        let (key, lines, enclave) = (try await signingKey.value, LineBuffer(), FakeEnclave(stores.pool))
+        let pool = own ? PostgresPool(stores.configuration) : stores.pool
+        let (key, lines) = (try await signingKey.value, LineBuffer())
+        let enclave = sharedEnclave ?? FakeEnclave(stores.pool)
         let configuration = try configuration()
         let metrics = MetricsRegistry()
-        let accounts = AccountGate(UserRepository(stores.pool))
+        let accounts = AccountGate(UserRepository(pool))
         let keys = KeyDirectory(
             source: ScriptedKeySource(
                 .success(FetchedKeySet(json: TestKey.set([try key.jwk()]), maximumAge: nil))),
@@ -95,14 +103,19 @@ struct TestServer: Sendable {
             log: lines.log(), now: { Int(wallClock()) })
         let dependencies = APIDependencies(
             configuration: configuration, maximumEvidenceAgeSeconds: 300, log: lines.log(), metrics: metrics,
-            repositories: APIDependencies.Repositories(stores.pool), enclave: enclave,
-            limiter: SharedLimits(SlidingWindowLimiter(stores.redis, localPercent: 25), metrics: metrics), keys: keys,
+            repositories: APIDependencies.Repositories(pool), enclave: enclave,
+            limiter: SharedLimits(SlidingWindowLimiter(redis ?? stores.redis, localPercent: 25), metrics: metrics),
+            keys: keys,
             accounts: accounts, readiness: Readiness([]))
         try await withListener({ buildAPI(dependencies, onListening: $0) }) { port in
             try await body(
                 TestServer(
-                    port: port, key: key, enclave: enclave, pool: stores.pool, lines: lines, accounts: accounts))
+                    port: port, key: key, enclave: enclave, pool: pool, lines: lines, accounts: accounts,
+                    metrics: metrics))
         }
+        // Whatever a test asked: nothing but what the route table promises was answered.
+        #expect(lines.lines.filter { $0.contains("undeclared_error") } == [])
+        if own { pool.shutdown() }
     }
 
     /// A user nobody else has, with a token.

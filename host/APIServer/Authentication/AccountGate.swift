@@ -23,12 +23,15 @@ final class AccountGate: Sendable {
         }
     }
 
-    /// Throws `account_deleted` for a deleted user; inserts a user never seen before.
-    func check(_ user: UserID, log: HostLog) async throws(APIError) {
+    /// Throws `account_deleted` for a deleted user unless `admitsDeleted`; inserts a user never seen before.
+    func check(_ user: UserID, admitsDeleted: Bool = false, log: HostLog) async throws(APIError) {
         let now = ContinuousClock.now
         if active.withLock({ $0[user].map { now < $0 } ?? false }) { return }
         let status = try await stored(log) { () throws(StorageError) in try await users.ensureActive(user.uuid) }
-        guard status == .active else { throw APIError(.accountDeleted) }
+        guard status == .active else {
+            guard admitsDeleted else { throw APIError(.accountDeleted) }
+            return
+        }
         active.withLock { active in
             if active.count >= Self.capacity { active = active.filter { now < $0.value } }
             if active.count >= Self.capacity { active = [:] }

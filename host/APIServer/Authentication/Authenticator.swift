@@ -25,8 +25,10 @@ struct Authenticator: Sendable {
         self.now = now
     }
 
-    /// The user of the token, whose account lives.
-    func user(_ headers: HTTPFields, from client: ClientAddress, log: HostLog) async throws(APIError) -> UserID {
+    /// The user of the token, whose account lives unless `admitsDeleted`.
+    func user(
+        _ headers: HTTPFields, from client: ClientAddress, admitsDeleted: Bool, log: HostLog
+    ) async throws(APIError) -> UserID {
         let user: UserID
         do throws(AuthFailure) {
             user = try await verify(headers[.authorization], from: client)
@@ -36,7 +38,7 @@ struct Authenticator: Sendable {
             guard error != .keysUnavailable else { throw APIError(.clerkJWKSUnavailable) }
             throw await refusal(of: client)
         }
-        try await accounts.check(user, log: log)
+        try await accounts.check(user, admitsDeleted: admitsDeleted, log: log)
         return user
     }
 

@@ -36,7 +36,9 @@ struct APIError: Error, Sendable {
     /// Headers that belong to the error itself.
     var headers: HTTPFields {
         var headers = HTTPFields()
-        if code.status == 429 || code.status == 503 { headers[.retryAfter] = String(retryAfterSeconds) }
+        if code.status == 429 || code.status == 503 || code == .idempotencyInProgress {
+            headers[.retryAfter] = String(retryAfterSeconds)
+        }
         if code.status == 401 { headers[.wwwAuthenticate] = "Bearer" }
         if !allowedMethods.isEmpty { headers[.allow] = allowedMethods.map(\.rawValue).joined(separator: ", ") }
         return headers

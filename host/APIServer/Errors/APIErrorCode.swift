@@ -5,17 +5,21 @@ enum APIErrorCode: CaseIterable, Sendable {
     // Framing and shape.
     case headersTooLarge, payloadTooLarge, invalidRequest, expectationFailed, requestReadTimeout, requestTimeout
     case notFound, methodNotAllowed, unsupportedMediaType, invalidJSON, invalidRequestBody
+    // Repeated requests.
+    case invalidIdempotencyKey, idempotencyInProgress, idempotencyKeyReused
     // The caller.
     case unauthorized, accountDeleted, rateLimited, clerkJWKSUnavailable
     // The service.
     case internalError, databaseUnavailable, schemaOutdated, draining
-    // Devices, preferences and audit.
-    case invalidDeviceID, invalidAPNsToken, invalidPreferences, invalidCursor
+    // Devices, preferences, audit and the assistant.
+    case invalidDeviceID, invalidAPNsToken, invalidTitle, invalidBody, noRegisteredDevice
+    case invalidPreferences, invalidCursor, invalidQuery, unsupportedAssistantQuery
     // Google.
     case invalidRedirectURI, oauthConfigError, invalidOAuthCode, invalidState, oauthConsentDenied, oauthCallbackError
     case oauthUnavailable, oauthTokenExchangeFailed, oauthInvalidResponse, missingRefreshToken, insufficientScopes
     case oauthRevokeUnavailable, oauthRevokeFailed, unsupportedProvider
     case connectorTokenUnavailable, googleConnectorNotActive
+    case googleCalendarUnavailable, googleCalendarFailed, googleCalendarInvalidResponse
     // The enclave.
     case securityRuntimeUnavailable, securityRuntimeMisconfigured, decryptNotAuthorized
     case attestationDocumentUnavailable, attestationChallengeFailed, attestationChallengeUnavailable
@@ -53,6 +57,10 @@ extension APIErrorCode {
         case .unsupportedMediaType: Row("unsupported_media_type", 415, "The body must be application/json in UTF-8.")
         case .invalidJSON: Row("invalid_json", 400, "The body is not valid JSON.")
         case .invalidRequestBody: Row("invalid_request_body", 422, "A field is missing or has the wrong type.")
+        case .invalidIdempotencyKey: Row("invalid_idempotency_key", 400, "The Idempotency-Key is out of rule.")
+        case .idempotencyInProgress: Row("idempotency_in_progress", 409, "The first request is still running.")
+        case .idempotencyKeyReused:
+            Row("idempotency_key_reused", 422, "The Idempotency-Key was used for another request.")
         case .unauthorized: Row("unauthorized", 401, "A valid bearer token is required.")
         case .accountDeleted: Row("account_deleted", 403, "The account has been deleted.")
         case .rateLimited: Row("rate_limited", 429, "There were too many requests.")
@@ -63,6 +71,12 @@ extension APIErrorCode {
         case .draining: Row("draining", 503, "This server is shutting down.")
         case .invalidDeviceID: Row("invalid_device_id", 400, "device_id is out of rule.")
         case .invalidAPNsToken: Row("invalid_apns_token", 400, "apns_token is out of rule.")
+        case .invalidTitle: Row("invalid_title", 400, "title is out of rule.")
+        case .invalidBody: Row("invalid_body", 400, "body is out of rule.")
+        case .noRegisteredDevice: Row("no_registered_device", 400, "No device is registered for notifications.")
+        case .invalidQuery: Row("invalid_query", 400, "query is out of rule.")
+        case .unsupportedAssistantQuery:
+            Row("unsupported_assistant_query", 400, "The assistant cannot answer this question.")
         case .invalidPreferences: Row("invalid_preferences", 400, "A preference is out of rule.")
         case .invalidCursor: Row("invalid_cursor", 400, "The cursor is malformed.")
         case .invalidRedirectURI: Row("invalid_redirect_uri", 400, "The redirect URI is not one of the allowed ones.")
@@ -83,6 +97,11 @@ extension APIErrorCode {
             Row("connector_token_unavailable", 400, "The stored access is gone or changed meanwhile.")
         case .googleConnectorNotActive:
             Row("google_connector_not_active", 400, "The Google account must be reconnected.")
+        case .googleCalendarUnavailable:
+            Row("google_calendar_unavailable", 502, "The calendar cannot be reached.")
+        case .googleCalendarFailed: Row("google_calendar_failed", 502, "The calendar refused the request.")
+        case .googleCalendarInvalidResponse:
+            Row("google_calendar_invalid_response", 502, "The calendar's answer is not valid.")
         case .securityRuntimeUnavailable:
             Row("security_runtime_error", 503, "The secure runtime cannot be reached.")
         case .securityRuntimeMisconfigured:

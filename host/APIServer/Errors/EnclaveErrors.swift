@@ -22,8 +22,11 @@ extension APIErrorCode {
 
 extension APICall {
     /// The ids that go with a call of the enclave.
-    var enclaveContext: CallContext {
-        CallContext(requestID: requestID.text, traceparent: trace.child().traceparent)
+    var enclaveContext: CallContext { enclaveContext(within: nil) }
+
+    /// The same for a call that may take so long.
+    func enclaveContext(within limit: Duration?) -> CallContext {
+        CallContext(requestID: requestID.text, traceparent: trace.child().traceparent, deadline: limit)
     }
 
     /// Tells that a call of the enclave failed, by the closed name of its error.

@@ -1,5 +1,4 @@
 import Crypto
-import EnclaveClient
 import EnclaveProtocol
 import HostStorage
 
@@ -16,29 +15,13 @@ struct RegisterDevice: Sendable {
         guard Self.isWord(tokenText, 1...200, also: "._-") else { throw APIError(.invalidAPNsToken) }
         let token = Array((Self.isHex(tokenText) ? tokenText.lowercased() : tokenText).utf8)
 
-        let sealed = try await seal(token, identifier, user, call)
+        let sealed = try await enclave.sealOne(
+            DataItem(purpose: .deviceAPNsToken, user: user, recordID: identifier, content: token), call)
         let registration = DeviceRegistration(
             user: user.uuid, deviceIdentifier: identifier, sealedToken: sealed.bytes,
             tokenSHA256: Array(SHA256.hash(data: token)), sealedKeyVersion: sealed.keyVersion, environment: environment)
         _ = try await stored(call) { () throws(StorageError) in try await devices.register(registration) }
         return .json(.object(["ok": .bool(true)]))
-    }
-
-    private func seal(
-        _ token: [UInt8], _ identifier: String, _ user: UserID, _ call: APICall
-    ) async throws(APIError) -> (bytes: [UInt8], keyVersion: Int) {
-        do throws(EnclaveCallError) {
-            let item = DataItem(purpose: .deviceAPNsToken, user: user, recordID: identifier, content: token)
-            let answer = try await enclave.seal([item], context: call.enclaveContext)
-            guard answer.results.count == 1, let result = answer.results.first else { throw .answerInvalid }
-            switch result {
-            case .success(let bytes): return (bytes, Int(answer.keyVersion))
-            case .failure(let code): throw .failed(EnclaveFailure(code))
-            }
-        } catch {
-            call.note(error, during: "data.seal")
-            throw APIError(error, during: .data)
-        }
     }
 
     private static func isWord(_ text: String, _ length: ClosedRange<Int>, also: String) -> Bool {

@@ -22,6 +22,18 @@ enum JSONValue: Sendable, Equatable {
     /// `null` for a missing text.
     static func optional(_ text: String?) -> JSONValue { text.map(JSONValue.string) ?? .null }
 
+    /// The same value with the members of every object in order of their names.
+    var canonical: JSONValue {
+        switch self {
+        case .members(let members):
+            .members(
+                members.map { Member(name: $0.name, value: $0.value.canonical) }
+                    .sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) })
+        case .array(let items): .array(items.map(\.canonical))
+        default: self
+        }
+    }
+
     /// The UTF-8 text without white space.
     func encoded() -> [UInt8] {
         var out: [UInt8] = []

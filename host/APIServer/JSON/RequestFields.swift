@@ -15,6 +15,12 @@ struct RequestFields: Sendable {
         self.members = Dictionary(members.map { ($0.name, $0.value) }) { first, _ in first }
     }
 
+    /// The same bytes for the same fields, whatever their order and spacing; fields that are `null` are left out.
+    var canonical: [UInt8] {
+        let present = members.filter { $0.value != .null }.map { JSONValue.Member(name: $0.key, value: $0.value) }
+        return JSONValue.members(present).canonical.encoded()
+    }
+
     private func present(_ name: StaticString) -> JSONValue? {
         guard let value = members["\(name)"], value != .null else { return nil }
         return value

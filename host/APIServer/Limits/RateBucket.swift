@@ -5,7 +5,10 @@ enum RateBucket: String, CaseIterable, Sendable {
     case googleConnectStart = "google_connect_start"
     case googleConnectCallback = "google_connect_callback"
     case revokeConnector = "revoke_connector"
+    case privacyDeleteAll = "privacy_delete_all"
+    case assistantQuery = "assistant_query"
     case deviceRegister = "device_register"
+    case testPush = "test_push"
     case preferencesWrite = "preferences_write"
     case read
     case oauthBridge = "oauth_bridge"
@@ -16,15 +19,16 @@ enum RateBucket: String, CaseIterable, Sendable {
     var limit: Int {
         switch self {
         case .googleConnectStart, .googleConnectCallback, .deviceRegister: 20
-        case .revokeConnector: 10
+        case .revokeConnector, .testPush: 10
+        case .privacyDeleteAll: 3
         case .read: 120
         case .oauthBridge, .authFailure: 60
-        case .attestation, .preferencesWrite: 30
+        case .attestation, .preferencesWrite, .assistantQuery: 30
         }
     }
 
     /// Length of the window.
-    var windowSeconds: Int { 60 }
+    var windowSeconds: Int { self == .privacyDeleteAll ? 3600 : 60 }
 }
 
 /// What the limiter says about one call.

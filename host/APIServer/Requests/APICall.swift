@@ -14,6 +14,8 @@ struct APICall: Sendable {
     let query: String?
     /// The JSON body, empty on routes that take none.
     let body: RequestFields
+    /// The client's name for this request, if it may send it again.
+    let idempotencyKey: IdempotencyKey?
 }
 
 /// What a handler answers.

@@ -32,6 +32,9 @@ struct APIResponder: HTTPResponder {
             limit = outcome.limitHeaders
             answer = try outcome.answer.get()
         } catch {
+            if case .route(let route, _) = resolution, !route.answeredErrors.contains(error.code) {
+                log.event("undeclared_error", .error, [LogField(.code, error.code.code)])
+            }
             answer = APIAnswer(refusing: error, request: request.headers, requestID: requestID)
         }
         let record = AccessRecord(

@@ -22,9 +22,11 @@ struct RequestGate: Sendable {
     /// Nil on listeners without limits: every route that has one is refused.
     let limiter: (any RateLimiting)?
     let trustedProxies: [IPNetwork]
+    /// Nil on listeners without users.
+    let repeatable: RepeatableRequests?
 
     /// For listeners whose routes are open and unlimited.
-    static let openRoutes = RequestGate(authenticator: nil, limiter: nil, trustedProxies: [])
+    static let openRoutes = RequestGate(authenticator: nil, limiter: nil, trustedProxies: [], repeatable: nil)
 
     /// An answer or a refusal, and the headers of the limit if one was asked.
     struct Outcome: Sendable {
@@ -42,16 +44,39 @@ struct RequestGate: Sendable {
                 try await admit(admitted.route.bucket, client.limitSubject, &limit)
                 let call = try await call(admitted)
                 return Outcome(answer: .success(try await handle(call)), limitHeaders: limit)
-            case .user(let handle):
-                guard let authenticator else { throw APIError(.unauthorized) }
-                let user = try await authenticator.user(admitted.request.headers, from: client, log: admitted.log)
+            case .user(let handle), .formerUser(let handle):
+                let user = try await user(of: admitted, from: client)
                 try await admit(admitted.route.bucket, user.uuid.lowercased, &limit)
                 let call = try await call(admitted)
-                return Outcome(answer: .success(try await handle(call, user)), limitHeaders: limit)
+                let answer = try await repeatable(admitted, call, user) { () throws(APIError) in
+                    try await handle(call, user)
+                }
+                return Outcome(answer: .success(answer), limitHeaders: limit)
             }
         } catch {
             return Outcome(answer: .failure(error), limitHeaders: limit)
         }
+    }
+
+    private func user(of admitted: AdmittedRequest, from client: ClientAddress) async throws(APIError) -> UserID {
+        guard let authenticator else { throw APIError(.unauthorized) }
+        let admitsDeleted = if case .formerUser = admitted.route.handler { true } else { false }
+        return try await authenticator.user(
+            admitted.request.headers, from: client, admitsDeleted: admitsDeleted, log: admitted.log)
+    }
+
+    /// Runs the handler, or repeats what it answered before to the same request.
+    private func repeatable(
+        _ admitted: AdmittedRequest, _ call: APICall, _ user: UserID,
+        _ work: () async throws(APIError) -> APIAnswer
+    ) async throws(APIError) -> APIAnswer {
+        guard admitted.route.isRepeatable, let key = call.idempotencyKey else { return try await work() }
+        guard let repeatable else { throw APIError(.internalError) }
+        return try await repeatable.answer(
+            call, user, route: admitted.route, key: key,
+            rendering: {
+                APIAnswer(refusing: $0, request: admitted.request.headers, requestID: admitted.requestID)
+            }, work)
     }
 
     private func admit(
@@ -65,14 +90,29 @@ struct RequestGate: Sendable {
     }
 
     private func call(_ admitted: AdmittedRequest) async throws(APIError) -> APICall {
-        APICall(
+        let fields = try await fields(of: admitted.request, admitted.route.body)
+        return APICall(
             requestID: admitted.requestID, trace: admitted.trace, log: admitted.log, parameters: admitted.parameters,
-            query: admitted.request.uri.query,
-            body: admitted.route.takesJSON ? try await json(of: admitted.request) : .none)
+            query: admitted.request.uri.query, body: fields,
+            idempotencyKey: admitted.route.isRepeatable ? try IdempotencyKey.read(admitted.request.headers) : nil)
     }
 
-    private func json(of request: Request) async throws(APIError) -> RequestFields {
-        guard MediaType.isJSON(request.headers[values: .contentType]) else { throw APIError(.unsupportedMediaType) }
+    private func fields(of request: Request, _ kind: Route.Body) async throws(APIError) -> RequestFields {
+        let isJSON = MediaType.isJSON(request.headers[values: .contentType])
+        switch kind {
+        case .none: return .none
+        case .required:
+            guard isJSON else { throw APIError(.unsupportedMediaType) }
+            return try RequestFields(await bytes(of: request))
+        case .optional:
+            let bytes = try await bytes(of: request)
+            guard !bytes.isEmpty else { return .none }
+            guard isJSON else { throw APIError(.unsupportedMediaType) }
+            return try RequestFields(bytes)
+        }
+    }
+
+    private func bytes(of request: Request) async throws(APIError) -> [UInt8] {
         var bytes: [UInt8] = []
         do {
             for try await var part in request.body {
@@ -85,7 +125,7 @@ struct RequestGate: Sendable {
             // The connection ended within the body; nobody is left to read the answer.
             throw APIError(.invalidRequest)
         }
-        return try RequestFields(bytes)
+        return bytes
     }
 }
 

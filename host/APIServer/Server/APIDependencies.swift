@@ -25,6 +25,10 @@ struct APIDependencies: Sendable {
         let connectors: ConnectorRepository
         let preferences: PreferencesRepository
         let audit: AuditRepository
+        let privacy: PrivacyRequestRepository
+        let tests: TestNotificationRepository
+        let sessions: AssistantSessionRepository
+        let answers: IdempotentAnswerRepository
 
         init(_ pool: PostgresPool) {
             devices = DeviceRepository(pool)
@@ -32,6 +36,10 @@ struct APIDependencies: Sendable {
             connectors = ConnectorRepository(pool)
             preferences = PreferencesRepository(pool)
             audit = AuditRepository(pool)
+            privacy = PrivacyRequestRepository(pool)
+            tests = TestNotificationRepository(pool)
+            sessions = AssistantSessionRepository(pool)
+            answers = IdempotentAnswerRepository(pool)
         }
     }
 }
