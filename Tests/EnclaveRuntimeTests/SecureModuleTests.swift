@@ -8,7 +8,8 @@ import Testing
 
 /// The client of the secure module against the simulated one: real documents over a real socket.
 @Suite struct SecureModuleTests {
-    private func fault<R>(_ body: () throws(EnclaveRuntime.SecureModuleError) -> R) -> EnclaveRuntime.SecureModuleError? {
+    private func fault<R>(_ body: () throws(EnclaveRuntime.SecureModuleError) -> R) -> EnclaveRuntime.SecureModuleError?
+    {
         do throws(EnclaveRuntime.SecureModuleError) {
             _ = try body()
             return nil
@@ -42,8 +43,6 @@ import Testing
     }
 
     @Test func getsRandomness() throws {
-        let client = try ModuleStand().client()
-        #expect(throws: EnclaveRuntime.SecureModuleError.unavailable) { try client.random() }
         let stand = try ModuleStand()
         let first = try stand.client().random()
         #expect(first.count == 256)
@@ -56,17 +55,20 @@ import Testing
             (.truncated, .malformed), (.oversize, .malformed), (.garbage, .malformed), (.trailingByte, .malformed),
             (.otherNonce, .malformed), (.otherUserData, .malformed), (.otherPublicKey, .malformed),
         ] as [(Misbehaviour, EnclaveRuntime.SecureModuleError)])
-    func refusesAModuleThatMisbehaves(_ misbehaviour: Misbehaviour, _ expected: EnclaveRuntime.SecureModuleError) throws {
+    func refusesAModuleThatMisbehaves(_ misbehaviour: Misbehaviour, _ expected: EnclaveRuntime.SecureModuleError) throws
+    {
         let stand = try ModuleStand()
         let client = try stand.client()
         stand.module.misbehave(misbehaviour)
-        #expect(fault { () throws(EnclaveRuntime.SecureModuleError) in
-            try client.attest(userData: [1], nonce: [2], publicKey: nil)
-        } == expected)
+        #expect(
+            fault { () throws(EnclaveRuntime.SecureModuleError) in
+                try client.attest(userData: [1], nonce: [2], publicKey: nil)
+            } == expected)
         stand.module.misbehave(nil)
-        #expect(fault { () throws(EnclaveRuntime.SecureModuleError) in
-            try client.attest(userData: [1], nonce: [2], publicKey: nil)
-        } == nil)
+        #expect(
+            fault { () throws(EnclaveRuntime.SecureModuleError) in
+                try client.attest(userData: [1], nonce: [2], publicKey: nil)
+            } == nil)
         // Once for each call: nothing is tried again.
         #expect(stand.module.requestCount == 2)
     }
@@ -87,9 +89,10 @@ import Testing
     ])
     func refusesAnswersThatAreNoneToTheRequest(_ hexadecimal: String) throws {
         let bytes = try #require(unhex(hexadecimal))
-        #expect(fault { () throws(EnclaveRuntime.SecureModuleError) in
-            try NSMMessages.answer(bytes, "GetRandom", "random", atMost: 256)
-        } == .malformed)
+        #expect(
+            fault { () throws(EnclaveRuntime.SecureModuleError) in
+                try NSMMessages.answer(bytes, "GetRandom", "random", atMost: 256)
+            } == .malformed)
     }
 
     @Test func readsTheFormsOfTheDriver() throws {
@@ -98,27 +101,32 @@ import Testing
         let indefinite = try #require(unhex("bf6947657452616e646f6dbf6672616e646f6d420102ffff"))
         #expect(try NSMMessages.answer(indefinite, "GetRandom", "random", atMost: 256) == [1, 2])
         let error = try #require(unhex("a1654572726f726d496e7465726e616c4572726f72"))
-        #expect(fault { () throws(EnclaveRuntime.SecureModuleError) in
-            try NSMMessages.answer(error, "GetRandom", "random", atMost: 256)
-        } == .refused)
+        #expect(
+            fault { () throws(EnclaveRuntime.SecureModuleError) in
+                try NSMMessages.answer(error, "GetRandom", "random", atMost: 256)
+            } == .refused)
     }
 
     @Test func asksNothingTheModuleWouldNotTake() throws {
-        let client = try ModuleStand().client()
+        let stand = try ModuleStand()
+        let client = try stand.client()
         for (data, nonce, key) in [(513, 0, 0), (0, 513, 0), (0, 0, 1025)] {
-            #expect(fault { () throws(EnclaveRuntime.SecureModuleError) in
-                try client.attest(
-                    userData: [UInt8](repeating: 0, count: data), nonce: [UInt8](repeating: 0, count: nonce),
-                    publicKey: [UInt8](repeating: 0, count: key))
-            } == .tooLarge)
+            #expect(
+                fault { () throws(EnclaveRuntime.SecureModuleError) in
+                    try client.attest(
+                        userData: [UInt8](repeating: 0, count: data), nonce: [UInt8](repeating: 0, count: nonce),
+                        publicKey: [UInt8](repeating: 0, count: key))
+                } == .tooLarge)
         }
+        #expect(stand.module.requestCount == 0)
     }
 
     /// A character device that is no secure module refuses the ioctl; a file and nothing at all are neither.
     @Test func takesOnlyADeviceOrASocketForAModule() throws {
-        #expect(fault { () throws(EnclaveRuntime.SecureModuleError) in
-            try NSMClient(path: "/dev/null").random()
-        } == .unavailable)
+        #expect(
+            fault { () throws(EnclaveRuntime.SecureModuleError) in
+                try NSMClient(path: "/dev/null").random()
+            } == .unavailable)
         for path in ["/etc/passwd", "/nowhere", "/tmp"] {
             #expect(fault { () throws(EnclaveRuntime.SecureModuleError) in try NSMClient(path: path) } == .unavailable)
         }

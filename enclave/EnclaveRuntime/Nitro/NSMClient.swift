@@ -77,8 +77,8 @@ public final class NSMClient: SecureModule {
     private static func serve(_ queue: Monitor<State>, _ transport: NSMTransport) {
         while true {
             let next = queue.wait(until: .distantFuture) { state -> Request?? in
-                if state.isEnded { return .some(nil) }
-                return state.waiting.isEmpty ? nil : state.waiting.removeFirst()
+                guard state.waiting.isEmpty else { return .some(state.waiting.removeFirst()) }
+                return state.isEnded ? .some(.none) : .none
             }
             guard let request = next ?? nil else { return }
             // Nobody waits any more for one that has stood in the queue too long.

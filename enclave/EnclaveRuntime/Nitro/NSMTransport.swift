@@ -58,7 +58,8 @@ enum NSMTransport: Sendable {
         do throws(SessionError) {
             let stream = try ByteStream(to: endpoint, deadline: deadline)
             let length = UInt32(request.count)
-            try stream.send((0..<4).map { UInt8(truncatingIfNeeded: length >> (24 - 8 * $0)) } + request, deadline: deadline)
+            try stream.send(
+                (0..<4).map { UInt8(truncatingIfNeeded: length >> (24 - 8 * $0)) } + request, deadline: deadline)
             let count = try stream.receive(4, deadline: deadline).reduce(0) { $0 << 8 | Int($1) }
             guard (1..<answerBytes).contains(count) else { throw .malformed }
             return try stream.receive(count, deadline: deadline)

@@ -28,7 +28,8 @@ public enum RemoteEnclave {
     }
 
     /// The module, once it has seeded the kernel's randomness: an enclave's own pool is not to be trusted at first.
-    private static func secureModule(_ configuration: EnclaveConfiguration) throws(ConfigurationViolation) -> NSMClient {
+    private static func secureModule(_ configuration: EnclaveConfiguration) throws(ConfigurationViolation) -> NSMClient
+    {
         let module: NSMClient
         let random: [UInt8]
         do throws(SecureModuleError) {
@@ -57,7 +58,8 @@ extension NitroIdentity {
         }
         let isLocal = configuration.environment == .local
         if identity.isDebug, !isLocal {
-            throw ConfigurationViolation("NSM_DEVICE_PATH", "PCR0, 1 or 2 is zero: a debug enclave starts in local only")
+            throw ConfigurationViolation(
+                "NSM_DEVICE_PATH", "PCR0, 1 or 2 is zero: a debug enclave starts in local only")
         }
         if configuration.expectedRuntime.lowercased() != runtime {
             throw ConfigurationViolation("TEE_EXPECTED_RUNTIME", "must be \(runtime) where a secure module answers")

@@ -87,8 +87,10 @@ private final class RelayLoop {
             _ = unsafe poll(&items, nfds_t(items.count), wait)
             if items[0].revents != 0 { return }
             let now = MonotonicInstant.now
-            for (index, pair) in pairs.enumerated() where items[2 + 2 * index].revents != 0
-                || items[3 + 2 * index].revents != 0 {
+            for (index, pair) in pairs.enumerated()
+            where items[2 + 2 * index].revents != 0
+                || items[3 + 2 * index].revents != 0
+            {
                 pair.move(farIsReady: items[3 + 2 * index].revents != 0)
             }
             pairs.removeAll { $0.isOver || $0.deadline <= now }
@@ -157,7 +159,8 @@ private final class RelayedConnection {
             guard farIsReady else { return }
             isConnected = true
         }
-        isOver = !Self.move(from: near, to: far.descriptor, &up) || !Self.move(from: far.descriptor, to: near, &down)
+        isOver =
+            !Self.move(from: near, to: far.descriptor, &up) || !Self.move(from: far.descriptor, to: near, &down)
             || (up.isDone && down.isDone)
         let isEnding = up.hasEnded || down.hasEnded
         deadline = MonotonicInstant.now.advanced(
