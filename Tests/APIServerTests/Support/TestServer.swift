@@ -103,7 +103,7 @@ struct TestServer: Sendable {
             log: lines.log(), now: { Int(wallClock()) })
         let dependencies = APIDependencies(
             configuration: configuration, maximumEvidenceAgeSeconds: 300, log: lines.log(), metrics: metrics,
-            repositories: APIDependencies.Repositories(pool), enclave: enclave,
+            repositories: APIDependencies.Repositories(pool), enclave: enclave, brain: DeterministicBrain(),
             limiter: SharedLimits(SlidingWindowLimiter(redis ?? stores.redis, localPercent: 25), metrics: metrics),
             keys: keys,
             accounts: accounts, readiness: Readiness([]))

@@ -13,6 +13,8 @@ struct APIDependencies: Sendable {
     let metrics: MetricsRegistry
     let repositories: Repositories
     let enclave: any EnclavePort
+    /// Makes the assistant's answers.
+    let brain: any AssistantBrain
     let limiter: any RateLimiting
     let keys: KeyDirectory
     let accounts: AccountGate

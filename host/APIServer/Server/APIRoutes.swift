@@ -1,3 +1,4 @@
+import FoundationEssentials
 import HTTPTypes
 import HostRuntime
 
@@ -71,7 +72,18 @@ private func accountRoutes(_ dependencies: APIDependencies) -> [Route] {
     let newPreferences = WritePreferences(preferences: stores.preferences)
     let audit = ReadAuditEvents(audit: stores.audit)
     let privacy = PrivacyDelete(requests: stores.privacy)
+    let assistant = AssistantQuery(
+        connectors: stores.connectors, preferences: stores.preferences,
+        sessions: AssistantSessions(sessions: stores.sessions, enclave: dependencies.enclave),
+        audit: AuditTrail(audit: stores.audit, metrics: dependencies.metrics), enclave: dependencies.enclave,
+        brain: dependencies.brain, now: { Date(timeIntervalSince1970: wallClock()) })
     return [
+        .post(
+            "/v1/assistant/query", .assistantQuery,
+            errors: APIErrorCode.connector.union([
+                .invalidQuery, .unsupportedAssistantQuery, .insufficientScopes, .googleCalendarUnavailable,
+                .googleCalendarFailed, .googleCalendarInvalidResponse,
+            ]), .user(assistant.answer)),
         .get("/v1/preferences", .read, .user(preferences.answer)),
         .put("/v1/preferences", .preferencesWrite, errors: [.invalidPreferences], .user(newPreferences.answer)),
         .get("/v1/audit-events", .read, errors: [.invalidCursor], .user(audit.answer)),

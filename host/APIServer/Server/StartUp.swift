@@ -30,6 +30,7 @@ struct StartUp: Sendable {
             configuration: configuration.api,
             maximumEvidenceAgeSeconds: Int(configuration.attestation.maximumAge.components.seconds), log: log,
             metrics: metrics, repositories: APIDependencies.Repositories(process.pool), enclave: process.enclave,
+            brain: DeterministicBrain(),
             limiter: SharedLimits(
                 SlidingWindowLimiter(process.redis, localPercent: configuration.storage.redis.quotaPercentWhileDown),
                 metrics: metrics),

@@ -35,6 +35,8 @@ public enum Metric: String, CaseIterable, Sendable {
     case enclaveUserLimited = "enclave_user_limited_total"
     case enclaveVersionMemoryEvicted = "enclave_version_memory_evicted_total"
     case redisDegraded = "redis_degraded"
+    case poolInUse = "db_pool_in_use"
+    case auditWriteFailed = "audit_write_failed_total"
     case logFieldsDropped = "log_fields_dropped_total"
     case buildInfo = "build_info"
 
@@ -50,7 +52,7 @@ public enum Metric: String, CaseIterable, Sendable {
         case .httpRequestSeconds, .jobLagSeconds, .jobSeconds, .scheduleDriftSeconds, .pushSeconds,
             .reminderDelaySeconds, .enclaveCallSeconds:
             .histogram
-        case .jobsPendingDue, .jobsRunning, .deadLetters, .enclaveSessions, .redisDegraded, .buildInfo:
+        case .jobsPendingDue, .jobsRunning, .deadLetters, .enclaveSessions, .redisDegraded, .poolInUse, .buildInfo:
             .gauge
         default:
             .counter
@@ -76,7 +78,7 @@ public enum Metric: String, CaseIterable, Sendable {
             .enclaveVersionMemoryEvicted:
             [.resource, .result]
         case .buildInfo: [.version, .process]
-        case .redisDegraded, .logFieldsDropped: []
+        case .redisDegraded, .poolInUse, .auditWriteFailed, .logFieldsDropped: []
         }
     }
 

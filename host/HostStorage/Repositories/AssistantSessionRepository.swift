@@ -2,7 +2,7 @@ public import FoundationEssentials
 
 /// What is kept of a conversation; only the enclave can open the memory.
 public struct StoredAssistantSession: Sendable, Equatable {
-    /// The row, under which the memory is sealed.
+    /// The row. The memory is sealed under the session's id and the record's version.
     public let row: UUID
     public let lastCapability: String
     public let turnCount: Int

@@ -1,0 +1,120 @@
+import EnclaveClient
+import EnclaveProtocol
+import Foundation
+import HostStorage
+
+/// Reads one local day of a user's calendar through the enclave.
+struct CalendarDay: Sendable {
+    /// Events that are read, and that are used.
+    static let maximumRead: UInt8 = 50
+    static let maximumUsed = 20
+
+    let enclave: any EnclavePort
+
+    /// The day's meetings: all-day ones first, then by start, reference and title.
+    func meetings(
+        on day: CivilDate, in zone: TimeZone, of user: UserID, _ connector: ConnectorID, context: CallContext
+    ) async throws(EnclaveCallError) -> [AssistantMeeting] {
+        let interval = day.interval(in: zone)
+        // A date that was skipped has no instant; asking for none would be refused.
+        guard !interval.isEmpty else { return [] }
+        let answer = try await enclave.getGoogle(
+            user: user, connector: connector,
+            resource: .calendarEvents(
+                timeMin: interval.lowerBound.wholeSeconds, timeMax: interval.upperBound.wholeSeconds,
+                maxResults: Self.maximumRead, pageToken: nil), context: context)
+        guard (200...299).contains(answer.status) else {
+            throw .failed(
+                EnclaveFailure(
+                    answer.status >= 500 ? .providerUnavailable : .providerFailed, providerStatus: answer.status,
+                    retryAfterSeconds: answer.retryAfterSeconds))
+        }
+        guard let listing = try? JSONDecoder().decode(Listing.self, from: Data(answer.body)) else {
+            throw .failed(EnclaveFailure(.providerResponseInvalid))
+        }
+        let shown = (listing.items ?? []).prefix(Int(Self.maximumRead)).filter { $0.isShown(on: day, interval) }
+        let meetings = shown.enumerated().map { index, event in
+            AssistantMeeting(
+                reference: event.id.flatMap { $0.isEmpty ? nil : String($0.prefix(80)) } ?? Self.standIn(index + 1),
+                title: PlainText.line(event.summary ?? "", limit: 120, blank: "Untitled meeting"),
+                start: event.start?.instant, end: event.end?.instant,
+                attendeeCount: min(50, event.attendees?.count ?? 0))
+        }
+        return meetings.sorted {
+            ($0.start ?? .distantPast, $0.reference, $0.title) < ($1.start ?? .distantPast, $1.reference, $1.title)
+        }
+    }
+
+    private static func standIn(_ number: Int) -> String {
+        "meeting-" + String(repeating: "0", count: max(0, 3 - String(number).utf8.count)) + String(number)
+    }
+
+    private struct Listing: Decodable {
+        let items: [Event]?
+    }
+
+    private struct Event: Decodable {
+        let id: String?
+        let status: String?
+        let summary: String?
+        let start: Moment?
+        let end: Moment?
+        let attendees: [Attendee]?
+
+        /// Overlaps the day, is not cancelled and not declined.
+        func isShown(on day: CivilDate, _ interval: Range<Date>) -> Bool {
+            let isDeclined = attendees?.contains { $0.isSelf == true && $0.responseStatus == "declined" } ?? false
+            guard status != "cancelled", !isDeclined else { return false }
+            if let first = start?.date {
+                // The end of an all-day event is the day after its last.
+                return first <= day && day < (end?.date ?? first.advanced(by: 1))
+            }
+            guard let begins = start?.instant else { return false }
+            let ends = end?.instant ?? begins
+            return begins < interval.upperBound && (ends > interval.lowerBound || begins >= interval.lowerBound)
+        }
+    }
+
+    private struct Attendee: Decodable {
+        let isSelf: Bool?
+        let responseStatus: String?
+
+        enum CodingKeys: String, CodingKey {
+            case isSelf = "self"
+            case responseStatus
+        }
+    }
+
+    private struct Moment: Decodable {
+        let instant: Date?
+        let date: CivilDate?
+
+        enum CodingKeys: String, CodingKey { case dateTime, date }
+
+        init(from decoder: any Decoder) throws {
+            let fields = try decoder.container(keyedBy: CodingKeys.self)
+            date = try fields.decodeIfPresent(String.self, forKey: .date).flatMap { CivilDate($0) }
+            instant = try fields.decodeIfPresent(String.self, forKey: .dateTime).flatMap { text in
+                (try? Date(text, strategy: .iso8601))
+                    ?? (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
+            }
+        }
+    }
+}
+
+/// Text from outside as one harmless line.
+enum PlainText {
+    /// Compatibility-normalised, without control, zero-width and bidirectional characters, white space collapsed, cut.
+    static func line(_ text: String, limit: Int, blank: String) -> String {
+        let scalars = text.precomposedStringWithCompatibilityMapping.unicodeScalars
+        let kept = scalars.compactMap { scalar -> Character? in
+            if scalar.properties.isWhitespace { return " " }
+            switch scalar.properties.generalCategory {
+            case .control, .format, .privateUse, .surrogate, .unassigned: return nil
+            default: return Character(scalar)
+            }
+        }
+        let line = String(String(kept).split(separator: " ").joined(separator: " ").prefix(limit))
+        return line.isEmpty ? blank : line
+    }
+}
