@@ -62,7 +62,15 @@ extension AttestationPolicy {
             kmsAllowedMeasurements: configuration.kmsAllowedMeasurements.map(AcceptedMeasurement.init),
             publicKeys: configuration.publicKeys,
             maximumAgeSeconds: UInt64(max(1, configuration.maximumAge.components.seconds)),
-            allowsUnsigned: configuration.allowsInsecureDevelopment)
+            allowsUnsigned: configuration.allowsInsecureDevelopment,
+            nitroRoot: NitroRoot(configuration.nitroTestRoot))
+    }
+}
+
+extension NitroRoot {
+    /// AWS's without a test root; one that trusts nothing where the test root is unfit.
+    fileprivate init(_ testRoot: [UInt8]?) {
+        self = testRoot.map { (try? NitroRoot(testCertificate: $0)) ?? .none } ?? .aws
     }
 }
 

@@ -174,6 +174,8 @@ public struct CBORReader: Sendable {
     private mutating func open(major: UInt8, atMost limit: Int) throws(CBORError) -> Int {
         if let count = try enter(major: major, atMost: limit) { return count }
         var ahead = self
+        // An error is met where it is, not where the container begins.
+        defer { if ahead.peek() != Self.breakByte { position = ahead.position } }
         var count = 0
         while ahead.peek() != Self.breakByte {
             guard count < min(limit, Limits.maximumElements) else { throw .tooMany }

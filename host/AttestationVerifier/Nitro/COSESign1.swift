@@ -92,12 +92,11 @@ struct NitroReader {
         _ place: String, _ expected: String, as fault: NitroFault? = nil,
         _ read: (inout CBORReader) throws(CBORError) -> Value
     ) throws(NitroRefusal) -> Value {
-        let start = cbor.offset
         do throws(CBORError) {
             return try read(&cbor)
         } catch {
             throw NitroRefusal(
-                fault ?? self.fault, at: place, expected: expected, found: "\(error) in the item at byte \(start)")
+                fault ?? self.fault, at: place, expected: expected, found: "\(error) at byte \(cbor.offset)")
         }
     }
 }

@@ -1,3 +1,5 @@
+internal import Foundation
+
 /// One accepted measurement.
 public struct AllowedMeasurement: Hashable, Sendable {
     /// Reported in place of the measurement when given.
@@ -50,6 +52,8 @@ public struct AttestationConfiguration: Sendable {
     public let challengeTimeout: Duration
     /// Evidence without signature is accepted; true in local only.
     public let allowsInsecureDevelopment: Bool
+    /// DER of a test root for Nitro documents, in local only; nil for the root of AWS.
+    public let nitroTestRoot: [UInt8]?
     /// The environment that the evidence must state.
     public let environment: DeploymentEnvironment
 
@@ -68,6 +72,7 @@ public struct AttestationConfiguration: Sendable {
         challengeTimeout = reader.milliseconds("TEE_ATTESTATION_CHALLENGE_TIMEOUT_MS")
         allowsInsecureDevelopment = reader.boolean("TEE_ALLOW_INSECURE_DEV_ATTESTATION")
         publicKeys = Self.publicKeys(&reader)
+        nitroTestRoot = Self.nitroTestRoot(&reader)
         if environment.isLocal, publicKeys.isEmpty, isRequired, !allowsInsecureDevelopment,
             EnclaveConnectionConfiguration.mode(&reader) == .devShim
         {
@@ -98,6 +103,23 @@ public struct AttestationConfiguration: Sendable {
         }
         return measurements
     }
+
+    private static func nitroTestRoot(_ reader: inout ConfigurationReader) -> [UInt8]? {
+        let name = "TEE_NITRO_ROOT_CERT_PATH"
+        guard let path = reader.text(name) else { return nil }
+        guard let file = FileHandle(forReadingAtPath: reader.absolutePath(path)),
+            let data = try? file.read(upToCount: 64 << 10), let text = String(validating: data, as: UTF8.self),
+            text.ranges(of: "-----BEGIN ").count == 1, let der = pemBlock(labelled: "CERTIFICATE", in: text),
+            der.firstRange(of: secp384r1) != nil
+        else {
+            reader.refuse(name, "must be a readable PEM file with one P-384 certificate")
+            return nil
+        }
+        return Array(der)
+    }
+
+    /// Object identifier of the curve P-384, DER.
+    private static let secp384r1: [UInt8] = [0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x22]
 
     private static let devMeasurement = "dev-local-enclave"
 

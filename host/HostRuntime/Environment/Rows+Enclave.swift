@@ -92,7 +92,6 @@ extension EnvironmentCatalogue {
             .form("JSON of at most 8 KiB"), .refused, meaning: "the same inline"),
         row(
             "TEE_NITRO_ROOT_CERT_PATH", .attestation, .clients, .unset("pinned AWS root"), .path, .refused,
-            notReadYet: Unread.nitro,
             meaning: "test root for Nitro documents"),
         row(
             "NSM_DEVICE_PATH", .attestation, enclaveOnly, .value("/dev/nsm"), .path, .defaultOnly,

@@ -6,6 +6,5 @@ enum Unread {
     static let privacyDelete = "delete requests are not worked through yet"
     static let direct = "there is no direct delivery to APNs yet"
     static let directRefused = "refused by the worker: there is no direct delivery to APNs yet"
-    static let nitro = "Nitro documents cannot be judged yet"
     static let secureModule = "the enclave cannot talk to a Nitro secure module yet"
 }

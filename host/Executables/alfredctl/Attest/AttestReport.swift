@@ -77,7 +77,7 @@ struct AttestReport: Encodable {
     private(set) var debug_mode: Bool?
     private(set) var module_id: String?
     private(set) var timestamp: UInt64?
-    /// No policy was given: an error of usage, whatever the checks say.
+    /// All is well but that no policy was given: an error of usage.
     private(set) var needsPolicy = false
 
     private enum CodingKeys: CodingKey {
@@ -104,7 +104,7 @@ struct AttestReport: Encodable {
     }
 
     /// A document that stands alone.
-    init(_ report: NitroReport, root: NitroRoot, judgedAt: UInt64, needsPolicy: Bool) {
+    init(_ report: NitroReport, root: NitroRoot, judgedAt: UInt64, lacksPolicy: Bool) {
         checks = report.checks.map { Check($0.check.rawValue, $0.check.title, $0.verdict) }
         switch report.outcome {
         case .accepted(let identity):
@@ -120,7 +120,7 @@ struct AttestReport: Encodable {
         debug_mode = report.document.map { $0.debugRegister != nil }
         module_id = report.document?.moduleID
         timestamp = report.document?.timestamp
-        self.needsPolicy = needsPolicy
+        needsPolicy = lacksPolicy && reason == AttestationReason.measurementNotAllowed.rawValue
     }
 
     /// One line per check, and the verdict.

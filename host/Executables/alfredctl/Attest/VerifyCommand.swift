@@ -87,7 +87,6 @@ struct VerifyCommand: ParsableCommand {
         guard !authenticityOnly || accepted.isEmpty else {
             throw CommandFailure.unusable("attest verify: either --authenticity-only or a policy")
         }
-        let needsPolicy = accepted.isEmpty && policy == nil && !authenticityOnly
         let expectations = NitroExpectations(
             images: authenticityOnly ? .notJudged : .releases(accepted), nonce: try nonce.map(Self.bytes),
             userData: try userData.map(Self.bytes), maximumAgeSeconds: age)
@@ -97,7 +96,7 @@ struct VerifyCommand: ParsableCommand {
         )
         return AttestReport(
             report, root: root ?? .aws, judgedAt: ownTime ? report.document?.timestamp ?? 0 : now,
-            needsPolicy: needsPolicy)
+            lacksPolicy: accepted.isEmpty && policy == nil && !authenticityOnly)
     }
 
     // MARK: Options
