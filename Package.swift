@@ -80,7 +80,7 @@ var targets: [Target] = [
         "EnclaveRuntime",
         [
             "EnclaveRuntime", "EnclaveDevShim", "EnclaveVault", "EnclaveProtocol", "AttestedSession", "Sodium",
-            "SimulatedNitro",
+            "SimulatedNitro", "COpenSSL",
         ]),
 ]
 
@@ -238,6 +238,9 @@ if !enclaveOnly {
         .target(
             name: "AttestationCases", dependencies: ["AttestationVerifier", "EnclaveProtocol", "Sodium", "SimulatedNitro"],
             path: "Tests/AttestationCases/AttestationCases", swiftSettings: base),
+        .executableTarget(
+            name: "attestation-cases", dependencies: ["AttestationCases", "AttestationVerifier"],
+            path: "Tests/AttestationCases/attestation-cases", swiftSettings: base),
 
         test("HostRuntime", ["HostRuntime", logging]),
         test("AttestationVerifier", ["AttestationVerifier", "EnclaveProtocol", "Sodium"]),
@@ -282,6 +285,7 @@ if !enclaveOnly {
         .executable(name: "simulators", targets: ["simulators"]),
         .executable(name: "alfred-local", targets: ["alfred-local"]),
         .executable(name: "enclave-bench", targets: ["enclave-bench"]),
+        .executable(name: "attestation-cases", targets: ["attestation-cases"]),
     ]
 }
 

@@ -63,12 +63,12 @@ public final class AWSKeyManagement: KeyManagement {
     ) throws(KMSFault) -> SecretBytes {
         let context = [("purpose", name)] + (version.map { [("version", String($0))] } ?? [])
         guard let credentials else { return try callWithSets(.decrypt(ciphertext), context).takePlaintext() }
-        return try call(.decrypt(ciphertext), context, credentials).takePlaintext()
+        return try call(.decrypt(ciphertext), context, credentials, until: Self.deadline).takePlaintext()
     }
 
     /// Whether KMS gives this enclave a data key for these credentials; the key is thrown away.
     func probe(_ credentials: AWSCredentials, version: UInt32) throws(KMSFault) {
-        _ = try call(.generateDataKey, Self.context(key.arn, version), credentials)
+        _ = try call(.generateDataKey, Self.context(key.arn, version), credentials, until: Self.deadline)
     }
 
     // MARK: Requests
@@ -90,13 +90,16 @@ public final class AWSKeyManagement: KeyManagement {
         [("key_id", keyID), ("key_version", String(version)), ("purpose", "data-key")]
     }
 
+    private static var deadline: MonotonicInstant { .now.advanced(byMilliseconds: callMilliseconds) }
+
     /// Calls with the accepted set, and with a candidate when KMS does not take that any more.
     private func callWithSets(
         _ operation: KMSOperation, _ context: [(String, String)]
     ) throws(KMSFault) -> Opened {
+        let deadline = Self.deadline
         for credentials in sets.withLock({ $0.inOrder(now: wallClock()) }) {
             do throws(KMSFault) {
-                let opened = try call(operation, context, credentials)
+                let opened = try call(operation, context, credentials, until: deadline)
                 sets.withLock { if $0.accepted?.isSame(as: credentials) != true { $0.accept(credentials) } }
                 return opened
             } catch .credentialsRefused {
@@ -108,9 +111,9 @@ public final class AWSKeyManagement: KeyManagement {
 
     /// One operation with one set; tried again a few times while KMS is throttling or out of order.
     private func call(
-        _ operation: KMSOperation, _ context: [(String, String)], _ credentials: AWSCredentials
+        _ operation: KMSOperation, _ context: [(String, String)], _ credentials: AWSCredentials,
+        until deadline: MonotonicInstant
     ) throws(KMSFault) -> Opened {
-        let deadline = MonotonicInstant.now.advanced(byMilliseconds: Self.callMilliseconds)
         guard let recipient = recipients.take(until: deadline) else { throw .unavailable }
         let answer: KMSAnswer
         do throws(KMSFault) {

@@ -15,6 +15,9 @@ final class RecipientKeys: Sendable {
     /// Begins to make the first key.
     init() { make() }
 
+    /// No thread is in OpenSSL for a key that nobody wants any more.
+    deinit { _ = state.wait(until: .now.advanced(bySeconds: 5)) { $0.isMaking ? nil : true } }
+
     /// The key that is ready, or the next one; nil when there is none by `deadline`.
     func take(until deadline: MonotonicInstant) -> RecipientKey? {
         state.withLock { $0.waiting += 1 }

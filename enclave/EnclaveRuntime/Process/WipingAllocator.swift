@@ -7,6 +7,8 @@ enum WipingAllocator {
     /// Installs both; must come before any other call into either library.
     static func install() {
         _ = unsafe CRYPTO_set_mem_functions(openSSLAllocate, openSSLReallocate, openSSLFree)
+        // Threads may be in OpenSSL when the process ends: it must not take its tables away under them.
+        _ = OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_ATEXIT), nil)
         _ = unsafe curl_global_init_mem(
             Int(CURL_GLOBAL_DEFAULT), curlAllocate, curlFree, curlReallocate, curlDuplicate, curlClear)
     }
