@@ -40,3 +40,18 @@ func remoteVariables(_ overrides: [String: String] = [:]) -> [String: String] {
             "KMS_KEY_ID": "arn:aws:kms:eu-central-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef",
         ].merging(overrides) { $1 })
 }
+
+/// Variables of a complete `enclave-runtime` outside local, as its image's file holds them.
+func measuredVariables(_ overrides: [String: String] = [:]) -> [String: String] {
+    let hosts = [
+        "oauth2.googleapis.com", "www.googleapis.com", "gmail.googleapis.com", "kms.eu-central-1.amazonaws.com",
+    ]
+    return remoteVariables(
+        [
+            "ALFRED_ENV": "production", "ENCLAVE_RUNTIME_BIND_ADDR": "vsock://5005",
+            "GOOGLE_OAUTH_CLIENT_SECRET": "kms:1:AQID", "TEE_ATTESTATION_SIGNING_PRIVATE_KEY": "kms:AQID",
+            "GOOGLE_OAUTH_REDIRECT_URI": "https://api.example.test/oauth/google/callback",
+            "ENCLAVE_EGRESS_ROUTES": hosts.enumerated().map { "\($1):443=vsock://3:\(8001 + $0)" }
+                .joined(separator: ","),
+        ].merging(overrides) { $1 })
+}

@@ -14,15 +14,19 @@ public enum ConfigurationSource {
     private static let maximumFileBytes = 256 * 1024
 
     /// Collects the variables of this process by the rules of its executable.
-    public static func load(_ executable: EnclaveExecutable) throws(ConfigurationError) -> [String: String] {
+    ///
+    /// `isMeasured`: they are those of the image's file.
+    public static func load(
+        _ executable: EnclaveExecutable
+    ) throws(ConfigurationError) -> (values: [String: String], isMeasured: Bool) {
         let real = ProcessInfo.processInfo.environment
         if executable == .remote, unsafe access(imageFile, F_OK) == 0 {
-            return try file(imageFile, "ENCLAVE_CONFIG_FILE")
+            return (try file(imageFile, "ENCLAVE_CONFIG_FILE"), true)
         }
         if let path = real["ENCLAVE_CONFIG_FILE"].map(trimmed), !path.isEmpty {
-            return try file(path, "ENCLAVE_CONFIG_FILE")
+            return (try file(path, "ENCLAVE_CONFIG_FILE"), false)
         }
-        return try merged(real: real, dotEnv: dotEnvText(for: real))
+        return (try merged(real: real, dotEnv: dotEnvText(for: real)), false)
     }
 
     /// The real environment over the lines of a `.env` file.

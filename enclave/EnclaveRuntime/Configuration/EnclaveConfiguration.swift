@@ -102,12 +102,16 @@ public struct EnclaveConfiguration: Sendable {
     public let unknownVariables: [String]
 
     /// Parses and cross-checks `values`; every broken rule is in the error.
-    public init(_ values: [String: String], for executable: EnclaveExecutable) throws(ConfigurationError) {
+    ///
+    /// Outside local only values that are `measured` with the image will do.
+    public init(
+        _ values: [String: String], for executable: EnclaveExecutable, measured: Bool = false
+    ) throws(ConfigurationError) {
         var settings = Settings(values)
         let environment = settings.environment(executable)
         self.environment = environment
         mode = settings.mode(executable, environment)
-        if environment != .local { settings.checkOutsideLocal() }
+        if environment != .local { settings.checkOutsideLocal(measured: measured) }
 
         logLevel = settings.value("LOG_LEVEL", default: .info, "must be error, warn, info or debug") {
             LogLevel(rawValue: $0)

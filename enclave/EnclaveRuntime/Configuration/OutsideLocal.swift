@@ -21,7 +21,21 @@ extension Settings {
         ("GOOGLE_GMAIL_BASE_URL", .only("https://gmail.googleapis.com")),
     ]
 
-    mutating func checkOutsideLocal() {
+    /// Secrets that no enclave reads.
+    private static let foreignSecrets = [
+        "APNS_AUTH_KEY_P8", "APNS_AUTH_KEY_P8_BASE64", "APNS_AUTH_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN", "CLERK_SECRET_KEY", "DATABASE_LISTEN_URL", "DATABASE_URL", "OPENROUTER_API_KEY",
+        "REDIS_URL",
+    ]
+
+    mutating func checkOutsideLocal(measured: Bool) {
+        if !measured {
+            let file = ConfigurationSource.imageFile
+            violate("ENCLAVE_CONFIG_FILE", "variables come from \(file) only outside local, and that does not exist")
+        }
+        for name in Self.foreignSecrets where given(name) ?? given("\(name)_FILE") != nil {
+            violate(name, "is a secret of another process and must not be here outside local")
+        }
         for (name, rule) in Self.rules {
             guard let value = given(name) else { continue }
             switch rule {

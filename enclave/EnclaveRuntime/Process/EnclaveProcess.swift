@@ -8,7 +8,8 @@ public enum EnclaveProcess {
     /// Reads the configuration; the violations are printed and nil is returned when there are any.
     public static func configure(_ executable: EnclaveExecutable) -> EnclaveConfiguration? {
         do throws(ConfigurationError) {
-            return try EnclaveConfiguration(try ConfigurationSource.load(executable), for: executable)
+            let source = try ConfigurationSource.load(executable)
+            return try EnclaveConfiguration(source.values, for: executable, measured: source.isMeasured)
         } catch {
             for violation in error.violations { complain("\(violation)") }
             return nil
