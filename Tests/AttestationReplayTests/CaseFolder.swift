@@ -1,4 +1,3 @@
-import AttestationVerifier
 import Foundation
 import Testing
 
@@ -21,12 +20,17 @@ struct CaseFolder: CustomTestStringConvertible, Sendable {
         }.sorted { $0.lastPathComponent < $1.lastPathComponent }.map(CaseFolder.init)
     }
 
-    func bytes(_ name: String) throws -> [UInt8] { Array(try Data(contentsOf: url.appending(path: name))) }
-
-    func evidence() throws -> RecordedEvidence {
-        try RecordedEvidence(
-            challenge: bytes("challenge.json"), answer: bytes("answer.json"), policy: bytes("policy.json"))
+    /// Bytes of each file in it.
+    func files() throws -> [String: [UInt8]] {
+        let names = try FileManager.default.contentsOfDirectory(atPath: url.path)
+        return Dictionary(
+            uniqueKeysWithValues: try names.map { ($0, Array(try Data(contentsOf: url.appending(path: $0)))) })
     }
 
-    func expected() throws -> ExpectedVerdict { try ExpectedVerdict(json: bytes("expected.json")) }
+    /// `reason` of `expected.json`; nil where the case is accepted.
+    func reason() throws -> String? {
+        let json = try JSONSerialization.jsonObject(with: Data(try files()["expected.json"] ?? []))
+        let members = try #require(json as? [String: Any])
+        return members["reason"] as? String
+    }
 }

@@ -1,40 +1,42 @@
+import AttestationCases
 import AttestationVerifier
 import Foundation
 import Testing
 
-/// Recorded evidence, judged again. Adding a case adds a folder, not code.
+/// Recorded evidence, judged again by the production verifier. Adding a case adds a folder, not code.
 @Suite struct ReplayTests {
     @Test(arguments: CaseFolder.all()) func judgesTheFolderAsItExpects(_ folder: CaseFolder) throws {
-        let report = try folder.evidence().report()
-        let expected = try folder.expected()
-        #expect(expected.matches(report), "\(report.checks.map { "\($0.check): \($0.verdict)" })")
+        let contradiction = try GeneratedCase.contradiction(in: try folder.files())
+        #expect(contradiction == nil)
     }
 
-    @Test func thereAreAcceptedAndRefusedFolders() throws {
-        let verdicts = try CaseFolder.all().map { try $0.expected() }
-        #expect(verdicts.count >= 12)
-        #expect(verdicts.contains { $0.reason == nil })
-        #expect(Set(verdicts.compactMap(\.reason)) == Set(AttestationReason.allCases))
+    @Test func everyReasonAndEveryFaultHasAFolder() throws {
+        let folders = CaseFolder.all()
+        #expect(folders.count >= 60)
+        let reasons = try folders.map { try $0.reason() }
+        #expect(reasons.contains(nil))
+        #expect(Set(reasons.compactMap(\.self)) == Set(AttestationReason.allCases.map(\.rawValue)))
+        let text = try folders.map { String(decoding: try $0.files()["expected.json"] ?? [], as: UTF8.self) }.joined()
+        for fault in NitroFault.allCases { #expect(text.contains("\"\(fault.rawValue)\""), "\(fault)") }
+    }
+
+    @Test func aFolderWithoutVerdictFails() throws {
+        var files = try #require(CaseFolder.all().first).files()
+        files["expected.json"] = nil
+        #expect(throws: (any Error).self) { try GeneratedCase.contradiction(in: files) }
+        files["expected.json"] = Array("{\"verdict\":\"perhaps\"}".utf8)
+        #expect(throws: (any Error).self) { try GeneratedCase.contradiction(in: files) }
     }
 
     @Test func theGeneratorMakesExactlyTheCommittedFiles() throws {
-        for made in try GeneratedCase.all() {
+        let generated = try GeneratedCase.all()
+        for made in generated {
             let folder = CaseFolder(url: CaseFolder.root.appending(path: made.name))
-            for (name, bytes) in made.files {
-                let committed = try? folder.bytes(name)
-                #expect(committed == bytes, "\(made.name)/\(name)")
-            }
+            let committed = (try? folder.files()) ?? [:]
+            #expect(Set(committed.keys) == Set(made.files.keys), "\(made.name)")
+            for (name, bytes) in made.files { #expect(committed[name] == bytes, "\(made.name)/\(name)") }
         }
-    }
-
-    /// `ALFRED_WRITE_FIXTURES=1` writes the generated folders anew; others stay as they are.
-    @Test(.enabled(if: ProcessInfo.processInfo.environment["ALFRED_WRITE_FIXTURES"] == "1"))
-    func writesTheGeneratedFolders() throws {
-        for made in try GeneratedCase.all() {
-            let folder = CaseFolder.root.appending(path: made.name, directoryHint: .isDirectory)
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            for (name, bytes) in made.files { try Data(bytes).write(to: folder.appending(path: name)) }
-        }
+        #expect(Set(generated.map(\.name)).count == generated.count)
     }
 
     @Test func readsTheSameCaseFromOneFile() throws {
@@ -43,7 +45,8 @@ import Testing
             "\"\(name)\":" + String(decoding: made.files["\(name).json"] ?? [], as: UTF8.self)
         }
         let file = try RecordedEvidence(json: Array("{\(parts.joined(separator: ","))}".utf8))
-        #expect(try made.expected.matches(file.report()))
+        let expected = try ExpectedVerdict(json: made.files["expected.json"] ?? [])
+        #expect(try expected.matches(file.report()))
         #expect(file.statement()?.contains { $0 == ("measurement", "dev-local-enclave") } == true)
     }
 

@@ -43,6 +43,20 @@ public struct CertificateDraft: Sendable {
     /// Bytes after the certificate.
     public var trailing: [UInt8] = []
 
+    public init(
+        serial: [UInt8], issuer: [UInt8], subject: [UInt8], notBefore: UInt64, notAfter: UInt64,
+        subjectPublicKeyInfo: [UInt8], extensions: [Extension], signer: CurveKey
+    ) {
+        self.serial = serial
+        self.issuer = issuer
+        self.subject = subject
+        self.notBefore = notBefore
+        self.notAfter = notAfter
+        self.subjectPublicKeyInfo = subjectPublicKeyInfo
+        self.extensions = extensions
+        self.signer = signer
+    }
+
     /// The certificate, DER.
     public func encoded() -> [UInt8] {
         let signed = DER.sequence(of: body())
