@@ -1,4 +1,5 @@
 internal import EnclaveProtocol
+internal import Synchronization
 
 /// A document that was signed in a Nitro secure module, under the root of the verifier that made it.
 ///
@@ -20,10 +21,21 @@ public final class NitroChainVerifier: Sendable {
     public static let skewSeconds = Limits.clockLeewaySeconds
 
     private let root: NitroRoot
-    private let links = LinkCache()
+    private let links: LinkCache
+    private let checksMade = Atomic(0)
 
-    /// A verifier that trusts `root` alone.
-    public init(root: NitroRoot = .aws) { self.root = root }
+    /// A verifier that trusts `root` alone and remembers so many certificates: by default those of a hundred enclaves,
+    /// each with a leaf of its own under three issuers.
+    public init(root: NitroRoot = .aws, rememberedLinks: Int = 512) {
+        self.root = root
+        links = LinkCache(capacity: rememberedLinks)
+    }
+
+    /// Number of certificates that are remembered, the root among them.
+    public var rememberedLinks: Int { links.count }
+
+    /// Signatures that were checked since the beginning.
+    public var signatureChecks: Int { checksMade.load(ordering: .relaxed) }
 
     /// The same document, if its chain is valid at `now` (unix seconds) and its signature is right.
     ///
@@ -34,7 +46,8 @@ public final class NitroChainVerifier: Sendable {
         let latest = now.addingClamped(Self.skewSeconds)
         let chain = try Chain(document, root: root, links: links)
         let validUntil = try chain.check(at: max(now, min(timestamp, latest)))
-        try chain.checkSignatures(rememberingIn: links)
+        try chain.checkSignatures(rememberingIn: links) { checksMade.add(1, ordering: .relaxed) }
+        checksMade.add(1, ordering: .relaxed)
         guard
             chain.leaf.verifies(
                 P384.derSignature(document.signature),

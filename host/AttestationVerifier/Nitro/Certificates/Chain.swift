@@ -56,8 +56,9 @@ struct Chain {
     }
 
     /// Verifies the links that are not known yet, from the root down, and remembers them all. The pinned root needs none.
-    func checkSignatures(rememberingIn links: LinkCache) throws(NitroRefusal) {
+    func checkSignatures(rememberingIn links: LinkCache, counting count: () -> Void) throws(NitroRefusal) {
         for index in certificates.indices.dropFirst() where !isKnown[index] {
+            count()
             guard certificates[index].isSigned(by: certificates[index - 1]) else {
                 throw NitroRefusal(
                     .certificateSignature, at: Self.place(index, of: certificates.count),

@@ -4,8 +4,7 @@ internal import Synchronization
 ///
 /// Only who signed what is remembered. A certificate in here may have ended since: the caller judges that each time.
 final class LinkCache: Sendable {
-    /// Most certificates: about a hundred enclaves, each with a leaf of its own under three issuers.
-    static let capacity = 512
+    private let capacity: Int
 
     private struct Entry {
         let certificate: SignedCertificate
@@ -16,6 +15,8 @@ final class LinkCache: Sendable {
         var uses: UInt64 = 0
     }
     private let state = Mutex(State())
+
+    init(capacity: Int) { self.capacity = capacity }
 
     /// Number of certificates remembered.
     var count: Int { state.withLock { $0.entries.count } }
@@ -35,7 +36,7 @@ final class LinkCache: Sendable {
                 state.uses += 1
                 state.entries[digest] = Entry(certificate: certificate, lastUse: state.uses)
             }
-            while state.entries.count > Self.capacity,
+            while state.entries.count > capacity,
                 let oldest = state.entries.min(by: { $0.value.lastUse < $1.value.lastUse })
             {
                 state.entries[oldest.key] = nil
