@@ -42,10 +42,28 @@ import Testing
     @Test func c13_productionBinaryHasNoSymbolOfTheDevShimNorOfAnyPackage() throws {
         let binary = Repository.root.appending(path: ".build/debug/enclave-runtime")
         let symbols = try #require(try? Data(contentsOf: binary, options: .mappedIfSafe))
-        for module in ["EnclaveDevShim", "NIOCore", "Hummingbird", "Logging", "AsyncHTTPClient", "HostRuntime"] {
+        for module in [
+            "EnclaveDevShim", "SimulatedNitro", "SimulatorKit", "AttestationVerifier", "NIOCore", "Hummingbird",
+            "Logging", "AsyncHTTPClient", "HostRuntime",
+        ] {
             #expect(symbols.range(of: Data("\(module.utf8.count)\(module)".utf8)) == nil, "\(module) is linked in")
         }
         #expect(symbols.range(of: Data("14EnclaveRuntime".utf8)) != nil)
+    }
+
+    /// Nothing in it can sign as a secure module, nor was a test authority's root or seed compiled in.
+    @Test func theProductionBinaryHoldsNothingOfASimulatedSecureModule() throws {
+        let closure = try PackageGraph().closure(of: "enclave-runtime")
+        #expect(closure.allSatisfy { !$0.path.hasPrefix("Tests/") && !$0.path.hasPrefix("host/") })
+        let binary = try Data(
+            contentsOf: Repository.root.appending(path: ".build/debug/enclave-runtime"), options: .mappedIfSafe)
+        let authority = try Repository.text("Tests/Simulators/SimulatedNitro/NitroPKI.swift")
+        let seed = try #require(authority.firstMatch(of: /seed: String = "([^"]+)"/)).1
+        for text in [String(seed), "BEGIN CERTIFICATE", "aws.nitro-enclaves", "LocalKeyManagement", "ShimEvidence"] {
+            #expect(binary.range(of: Data(text.utf8)) == nil, "\(text) is in it")
+        }
+        // The search finds what is there.
+        #expect(binary.range(of: Data("alfred-evidence/1".utf8)) != nil)
     }
 
     @Test func c13_productionBinaryLinksOnlyTheAllowedLibraries() throws {

@@ -85,7 +85,7 @@ import Testing
     }
 
     @Test func whatWeakensACheckEndsWithTwo() throws {
-        for index in stride(from: 0, to: GuardRailTests.weakening.count, by: 4) {
+        for index in stride(from: 0, to: GuardRailTests.weakening.count, by: 8) {
             let (name, value) = GuardRailTests.weakening[index]
             let stand = try ModuleStand()
             let (status, text) = try text(stand, measuredVariables([name: value]))

@@ -17,6 +17,8 @@ public enum LogEvent: Sendable {
     case call(method: String, role: String, result: String, milliseconds: Int)
     case provider(host: String, status: Int, milliseconds: Int)
     case sessionEnded(role: String, reason: String)
+    /// Every secret is open: calls are served.
+    case open
     case devShim
     case secureModule(String)
     case signingKeyUnusable
@@ -32,6 +34,7 @@ public enum LogEvent: Sendable {
         case .call: "enclave_call"
         case .provider: "provider_call"
         case .sessionEnded: "session_ended"
+        case .open: "enclave_open"
         case .devShim: "dev_shim_is_not_secure"
         case .secureModule: "secure_module_failed"
         case .signingKeyUnusable: "signing_key_unusable"
@@ -62,7 +65,7 @@ public enum LogEvent: Sendable {
         case .sessionEnded(let role, let reason): [("role", .text(role)), ("reason", .text(reason))]
         case .unknownVariable(let name): [("variable", .text(name))]
         case .secureModule(let reason): [("reason", .text(reason))]
-        case .devShim, .signingKeyUnusable, .memoryNotLocked, .draining, .stopped: []
+        case .open, .devShim, .signingKeyUnusable, .memoryNotLocked, .draining, .stopped: []
         }
     }
 }

@@ -21,6 +21,7 @@ public final class EnclaveServer: Sendable {
     private let listener: SessionListener
     private let lifecycle = Lifecycle()
     private let evidence: any EvidenceSource
+    private let log: Log
     private let keyService: (any KeyService)?
     private let dispatcher: Dispatcher
     private let writer: RecordWriter
@@ -58,6 +59,7 @@ public final class EnclaveServer: Sendable {
             pause: { Threads.sleep(milliseconds: $0) })
         self.keyService = keyService
         self.evidence = evidence
+        self.log = log
         writer = operations.writer
         cache = operations.cache
         requestTimeoutMilliseconds = configuration.google.requestTimeoutMilliseconds
@@ -100,6 +102,7 @@ public final class EnclaveServer: Sendable {
 
     private func open() {
         evidence.open()
+        log.write(.info, .open)
         lifecycle.open(lastSession: listener.sessions.map(\.id).max() ?? 0)
     }
 
