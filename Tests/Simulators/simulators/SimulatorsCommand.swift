@@ -5,11 +5,12 @@ import ServiceLifecycle
 import SimulatorKit
 import UnixSignals
 
-/// Stands in for Google, Clerk, APNs, AWS KMS and instance metadata on this machine.
+/// Stands in for Google, Clerk, APNs, AWS KMS, instance metadata and Nitro secure modules on this machine.
 @main
 struct SimulatorsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "simulators", abstract: "Simulated Google, Clerk, APNs and AWS KMS over TLS, and instance metadata, with a control API.")
+        commandName: "simulators",
+        abstract: "Simulated Google, Clerk, APNs and AWS KMS over TLS, and instance metadata, with a control API.")
 
     @Option(help: "Folder for the throw-away CA and simulators.json.")
     var state: String
@@ -27,6 +28,11 @@ struct SimulatorsCommand: AsyncParsableCommand {
     var kmsPolicy: String?
     @Option(help: "File with the certificate, DER, of the root that signs documents of secure modules.")
     var nitroRoot: String?
+    @Option(
+        help: ArgumentHelp(
+            "Socket of an enclave's secure module, and a name for its image; may be repeated.",
+            valueName: "path[=image]"))
+    var nsmSocket: [String] = []
     @Option(help: "Port of the control API; 0 for any.")
     var controlPort = 0
     @Option(help: "Client id registered at Google.")
@@ -47,6 +53,11 @@ struct SimulatorsCommand: AsyncParsableCommand {
             configuration.kms.policy = try JSONDecoder().decode(JSONValue.self, from: data)
         }
         if let file = nitroRoot { configuration.kms.nitroRoot = Array(try Data(contentsOf: URL(filePath: file))) }
+        configuration.secureModules = nsmSocket.map { entry in
+            let parts = entry.split(separator: "=", maxSplits: 1).map(String.init)
+            return parts.count == 2
+                ? SecureModuleSettings(socket: parts[0], image: parts[1]) : SecureModuleSettings(socket: entry)
+        }
         if let googleClientID { configuration.googleClient.clientID = googleClientID }
         if let file = googleClientSecretFile {
             let text = try String(contentsOfFile: file, encoding: .utf8)
@@ -76,7 +87,8 @@ struct SimulatorsCommand: AsyncParsableCommand {
         let endpoints = try await simulators.endpoints()
         let line = [
             "event": "ready", "google": endpoints.google, "clerk": endpoints.clerk, "apns": endpoints.apns,
-            "kms": endpoints.kms, "metadata": endpoints.metadata, "control": endpoints.control, "ca_file": endpoints.caFile,
+            "kms": endpoints.kms, "metadata": endpoints.metadata, "control": endpoints.control,
+            "ca_file": endpoints.caFile, "nitro_root_file": endpoints.nitroRootFile,
         ]
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

@@ -67,7 +67,7 @@ actor CredentialHandOver {
         do throws(ConnectFailure) {
             // The enclave's evidence is verified before anything is handed to it.
             let link = SessionLink(callbacks: callbacks) { _, _ in }
-            opened = try await connector.openSession(handler: link, within: limit)
+            opened = try await connector.openSession(handler: link, whileStarting: true, within: limit)
         } catch {
             report.refused(error.refusal)
             throw ProbeFailure(error)

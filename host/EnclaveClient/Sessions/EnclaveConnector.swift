@@ -105,7 +105,12 @@ actor EnclaveConnector {
     }
 
     /// Opens a session with an enclave whose evidence satisfies the policy; any doubt ends the connection.
-    func openSession(handler: any CallHandler, within limit: Duration) throws(ConnectFailure) -> OpenedSession {
+    ///
+    /// `whileStarting`: its configured key is not open yet, so the key that its Nitro document commits to is taken. Such
+    /// a session is for `kms.credentials` alone.
+    func openSession(
+        handler: any CallHandler, whileStarting: Bool = false, within limit: Duration
+    ) throws(ConnectFailure) -> OpenedSession {
         let deadline = MonotonicInstant.now.advanced(byMilliseconds: limit.wholeMilliseconds)
         let challenge = newChallenge(purpose: Challenge.sessionPurpose, window: configuration.policy.maximumAgeSeconds)
         let connection: PlainConnection
@@ -119,7 +124,7 @@ actor EnclaveConnector {
         }
         let enclave: VerifiedEnclave
         do throws(ConnectFailure) {
-            enclave = try verify(answer, to: challenge)
+            enclave = try verify(answer, to: challenge, whileStarting: whileStarting)
         } catch {
             connection.close()
             throw error
@@ -140,9 +145,12 @@ actor EnclaveConnector {
             purpose: purpose, requestID: UUID().uuidString.lowercased(), window: window, now: unixSeconds())
     }
 
-    private func verify(_ answer: ChallengeAnswer, to challenge: Challenge) throws(ConnectFailure) -> VerifiedEnclave {
+    private func verify(
+        _ answer: ChallengeAnswer, to challenge: Challenge, whileStarting: Bool = false
+    ) throws(ConnectFailure) -> VerifiedEnclave {
         do throws(AttestationRefusal) {
-            return try verifier.verify(answer: answer, to: challenge, now: unixSeconds())
+            return try verifier.verify(
+                answer: answer, to: challenge, now: unixSeconds(), whileStarting: whileStarting)
         } catch {
             throw ConnectFailure(error)
         }

@@ -14,5 +14,8 @@ enum Output {
         line(String(decoding: data, as: UTF8.self))
     }
 
+    /// Goes to the beginning of the terminal's line and writes over it.
+    static func overwrite(_ text: String) { write("\r" + text, to: .standardError) }
+
     private static func write(_ text: String, to handle: FileHandle) { try? handle.write(contentsOf: Data(text.utf8)) }
 }

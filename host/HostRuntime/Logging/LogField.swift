@@ -28,7 +28,9 @@ public enum LogFieldName: String, CaseIterable, Sendable {
     case latency = "latency_ms"
     case measurement, method, migration, mode
     case notificationID = "notification_id"
-    case operation, outcome, pending, pid, pool, port, purpose, pushes
+    case operation
+    case osUser = "os_user"
+    case outcome, pending, pid, pool, port, purpose, pushes
     case pushFailed = "push_failed"
     case deadLettered = "dead_lettered"
     case queue, reason, resource, result, retried

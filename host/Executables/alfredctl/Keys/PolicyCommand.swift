@@ -1,0 +1,79 @@
+import ArgumentParser
+import Foundation
+import HostRuntime
+import KeyOperations
+
+/// Looks for holes in the policy of the key in AWS KMS, and prints one without.
+struct PolicyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "policy", abstract: "Holes of an AWS key policy, and a policy to use, with PCR0 to PCR3.",
+        discussion: """
+            Releases are taken from KMS_ALLOWED_MEASUREMENTS, else TEE_ALLOWED_MEASUREMENTS, unless --release names \
+            them. Exit status 1 when the policy that --lint names has a hole.
+            """)
+
+    @Option(help: "File with the policy to look at; - for standard input.") var lint: String?
+    @Option(help: "[name@]pcr0=<96 hex>+pcr1=<96 hex>+pcr2=<96 hex>[+pcr3=…]; may be repeated.")
+    var release: [String] = []
+    @Option(help: "ARN of the role of the parent instance.") var parentRole: String?
+    @Option(help: "ARN of the role that runs alfredctl keys encrypt.") var operatorRole: String?
+    @Option(help: "ARN of a role that may administer the key; may be repeated.") var administrator: [String] = []
+    @Flag(help: "Print one JSON object.") var json = false
+
+    /// Largest policy that is read; KMS allows 32 KiB.
+    private static let maximumBytes = 256 * 1024
+
+    private struct Result: Encodable {
+        let holes: [PolicyHole]?
+        let policy: String
+    }
+
+    mutating func run() throws {
+        let holes = try lint.map { try examine($0) }
+        let policy = RecommendedPolicy(
+            releases: try releases(), parentRole: parentRole, operatorRole: operatorRole,
+            administrators: administrator
+        ).json
+        if json {
+            Output.json(Result(holes: holes, policy: policy))
+        } else {
+            show(holes)
+            Output.line(policy)
+        }
+        if holes?.isEmpty == false { throw CommandFailure.failed() }
+    }
+
+    private func examine(_ file: String) throws(CommandFailure) -> [PolicyHole] {
+        let handle = file == "-" ? FileHandle.standardInput : FileHandle(forReadingAtPath: file)
+        guard let data = try? handle?.read(upToCount: Self.maximumBytes) else {
+            throw .unusable("keys policy: \(file) cannot be read")
+        }
+        guard let holes = PolicyLint(administrators: administrator).holes(in: Array(data)) else {
+            throw .unusable("keys policy: \(file) is no key policy")
+        }
+        return holes
+    }
+
+    private func releases() throws(CommandFailure) -> [RecommendedPolicy.Release] {
+        if release.isEmpty {
+            // Without an environment, or with one of another runtime, placeholders stand for the registers.
+            let reader = ConfigurationReader(OperatorEnvironment.load())
+            let stated = reader.given("KMS_ALLOWED_MEASUREMENTS") ?? reader.given("TEE_ALLOWED_MEASUREMENTS") ?? ""
+            return stated.split { $0 == "," || $0.isWhitespace }.compactMap { RecommendedPolicy.Release(String($0)) }
+        }
+        let read = release.compactMap(RecommendedPolicy.Release.init)
+        guard read.count == release.count else {
+            throw .unusable("keys policy: --release must be [name@]pcr0=<96 hex>+pcr1=<96 hex>+pcr2=<96 hex>[+pcr3=…]")
+        }
+        return read
+    }
+
+    private func show(_ holes: [PolicyHole]?) {
+        guard let holes else { return }
+        for hole in holes {
+            Output.line("✗ \(visible(hole.statement)): \(hole.kind.rawValue): \(visible(hole.detail))")
+        }
+        if holes.isEmpty { Output.line("✓ no hole was found") }
+        Output.line("\nA policy to use:\n")
+    }
+}

@@ -1,0 +1,166 @@
+/// What is wrong with a key policy: each lets somebody but the attested enclave at the data keys, or forge them.
+public struct PolicyHole: Encodable, Equatable, Sendable {
+    public enum Kind: String, Encodable, CaseIterable, Sendable {
+        /// A plaintext or a data key for a caller without a document.
+        case withoutAttestation = "without_attestation"
+        /// A document is asked for, but not that it states PCR0, PCR1 and PCR2.
+        case imageNotPinned = "image_not_pinned"
+        /// A copy of the image under another role or account gets the keys.
+        case withoutPCR3 = "without_pcr3"
+        /// A register of 96 zeros: any enclave in debug mode has it.
+        case debugRegister = "debug_register"
+        /// A register that is no 96 hexadecimal digits, or a comparison that does not compare.
+        case weakCondition = "weak_condition"
+        /// `Encrypt` for a purpose that is not stated.
+        case encryptWithoutPurpose = "encrypt_without_purpose"
+        /// `Encrypt` can make what passes for a data key.
+        case encryptOfDataKeys = "encrypt_of_data_keys"
+        case reEncrypt = "re_encrypt"
+        /// Who may do this, owns the key.
+        case administration
+        case wildcardPrincipal = "wildcard_principal"
+        /// IAM policies of the account decide.
+        case rootEscape = "root_escape"
+    }
+
+    public let kind: Kind
+    /// `Sid`, or number of the statement.
+    public let statement: String
+    /// For a person.
+    public let detail: String
+}
+
+/// Looks for the holes of a key policy.
+public struct PolicyLint: Sendable {
+    /// Actions that give out a plaintext or a data key; all but the last three know `Recipient`.
+    static let attestedActions = [
+        "kms:Decrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyPair", "kms:DeriveSharedSecret",
+        "kms:GenerateDataKeyWithoutPlaintext", "kms:GenerateDataKeyPairWithoutPlaintext",
+    ]
+    /// Actions that decide who has the key.
+    static let administrativeActions = [
+        "kms:CreateGrant", "kms:PutKeyPolicy", "kms:ImportKeyMaterial", "kms:ReplicateKey",
+    ]
+    static let reEncryptActions = ["kms:ReEncryptFrom", "kms:ReEncryptTo"]
+    static let purpose = "kms:encryptioncontext:purpose"
+    static let dataKeyPurpose = "data-key"
+    private static let attestation = "kms:recipientattestation:"
+
+    /// ARNs of the principals that may administer the key.
+    private let administrators: Set<String>
+
+    public init(administrators: [String]) { self.administrators = Set(administrators) }
+
+    /// The holes, in the order of the statements; nil where `text` is no policy.
+    public func holes(in text: [UInt8]) -> [PolicyHole]? {
+        guard let policy = PolicyDocument(text) else { return nil }
+        return policy.statements.filter(\.isAllow).flatMap(holes)
+    }
+
+    private func holes(_ statement: PolicyDocument.Statement) -> [PolicyHole] {
+        attestationHoles(statement) + encryptHoles(statement) + administrationHoles(statement)
+            + principalHoles(statement)
+    }
+
+    private func attestationHoles(_ statement: PolicyDocument.Statement) -> [PolicyHole] {
+        let conditions = statement.conditions.filter { $0.key.hasPrefix(Self.attestation) }
+        var holes = conditions.flatMap { registerHoles($0, statement) }
+        let covered = Self.attestedActions.filter(statement.covers)
+        guard !covered.isEmpty else { return holes }
+        let binding = conditions.filter(Self.isBinding)
+        guard !binding.isEmpty else {
+            let actions = covered.joined(separator: ", ")
+            return holes + [hole(.withoutAttestation, statement, "\(actions) without a condition on the document")]
+        }
+        let registers = Set(binding.map { $0.key.dropFirst(Self.attestation.count) })
+        let hasImage = registers.contains("pcr0") || registers.contains("imagesha384")
+        if !(hasImage && registers.contains("pcr1") && registers.contains("pcr2")) {
+            holes.append(hole(.imageNotPinned, statement, "PCR0, PCR1 and PCR2 must be stated together"))
+        }
+        if !registers.contains("pcr3") {
+            holes.append(hole(.withoutPCR3, statement, "PCR3, the role of the parent instance, is not stated"))
+        }
+        return holes
+    }
+
+    /// A comparison that fails where there is no document, and otherwise pins whole values.
+    private static func isBinding(_ condition: PolicyDocument.Condition) -> Bool {
+        let test = condition.test.lowercased()
+        let isExact = ["stringequals", "stringequalsignorecase"].contains(test)
+        let isExactLike = test == "stringlike" && condition.values.allSatisfy { !$0.contains { "*?".contains($0) } }
+        return (isExact || isExactLike) && !condition.values.isEmpty
+    }
+
+    private func registerHoles(
+        _ condition: PolicyDocument.Condition, _ statement: PolicyDocument.Statement
+    ) -> [PolicyHole] {
+        let register = condition.key.dropFirst(Self.attestation.count)
+        // The image's measurement and the key that signed it are never zero but in debug mode.
+        if condition.values.contains(where: { $0.count == 96 && $0.allSatisfy { $0 == "0" } }) {
+            return [hole(.debugRegister, statement, "\(register) of 96 zeros lets any enclave in debug mode in")]
+        }
+        // A Null condition makes sure of a document and compares nothing; it does no harm.
+        guard condition.test != "Null" else { return [] }
+        let isHex = condition.values.allSatisfy { $0.count == 96 && $0.allSatisfy(\.isHexDigit) }
+        guard isHex, Self.isBinding(condition) else {
+            return [hole(.weakCondition, statement, "\(condition.test) on \(register) does not compare whole values")]
+        }
+        return []
+    }
+
+    private func encryptHoles(_ statement: PolicyDocument.Statement) -> [PolicyHole] {
+        guard statement.covers("kms:Encrypt") else { return [] }
+        let conditions = statement.conditions.filter { $0.key == Self.purpose }
+        let positive = conditions.filter {
+            ["stringequals", "stringequalsignorecase", "stringlike"].contains($0.test.lowercased())
+                && !$0.values.isEmpty
+        }
+        guard !positive.isEmpty else {
+            return [hole(.encryptWithoutPurpose, statement, "kms:Encrypt without a condition on the purpose")]
+        }
+        // All conditions must hold: one that excludes data keys is enough.
+        let admits = positive.allSatisfy { condition in
+            condition.values.contains { wildcard($0.lowercased(), matches: Self.dataKeyPurpose) }
+        }
+        return admits ? [hole(.encryptOfDataKeys, statement, "kms:Encrypt admits purpose \(Self.dataKeyPurpose)")] : []
+    }
+
+    private func administrationHoles(_ statement: PolicyDocument.Statement) -> [PolicyHole] {
+        var holes: [PolicyHole] = []
+        if Self.reEncryptActions.contains(where: statement.covers) {
+            holes.append(hole(.reEncrypt, statement, "kms:ReEncrypt* is for nobody"))
+        }
+        let strangers = statement.principals.filter { !administrators.contains($0) }
+        let covered = Self.administrativeActions.filter(statement.covers)
+        if !covered.isEmpty, !strangers.isEmpty || statement.hasNotPrincipal {
+            let who = strangers.isEmpty ? "all others" : strangers.joined(separator: ", ")
+            holes.append(
+                hole(
+                    .administration, statement,
+                    "\(covered.joined(separator: ", ")) for \(who), not named by --administrator"))
+        }
+        return holes
+    }
+
+    private func principalHoles(_ statement: PolicyDocument.Statement) -> [PolicyHole] {
+        if statement.hasNotPrincipal {
+            return [hole(.wildcardPrincipal, statement, "NotPrincipal allows everybody else")]
+        }
+        if statement.principals.contains(where: { $0.contains("*") }) {
+            return [hole(.wildcardPrincipal, statement, "a principal with * is not one")]
+        }
+        let isRoot: (String) -> Bool = { $0.hasSuffix(":root") || ($0.count == 12 && $0.allSatisfy(\.isNumber)) }
+        let dangerous =
+            Self.attestedActions + Self.administrativeActions + Self.reEncryptActions + ["kms:Encrypt"]
+        guard let root = statement.principals.first(where: isRoot), dangerous.contains(where: statement.covers) else {
+            return []
+        }
+        return [hole(.rootEscape, statement, "\(root) leaves it to the account's IAM policies")]
+    }
+
+    private func hole(
+        _ kind: PolicyHole.Kind, _ statement: PolicyDocument.Statement, _ detail: String
+    ) -> PolicyHole {
+        PolicyHole(kind: kind, statement: statement.name, detail: detail)
+    }
+}
