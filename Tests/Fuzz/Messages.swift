@@ -16,12 +16,14 @@ private func check(_ type: any WireMessage.Type, _ bytes: [UInt8], _ isWellForme
 }
 
 private let everyMessage: [any WireMessage.Type] = [
-    CallEnvelope.self, Challenge.self, ChallengeAnswer.self, ConnectorReference.self, DataItem.self, DataItems.self,
+    CallEnvelope.self, Challenge.self, ChallengeAnswer.self, ConnectorReference.self, ConnectorRewrapAnswer.self,
+    DataItem.self, DataItems.self,
     DataResults.self, DocumentAnswer.self, EmptyMessage.self, EnclaveFailure.self, EnclaveMetrics.self, Evidence.self,
     GoogleConnectBegin.self, GoogleConnectBeginAnswer.self, GoogleConnectComplete.self,
     GoogleConnectCompleteAnswer.self, GoogleGet.self, GoogleGetAnswer.self, GoogleRefreshAnswer.self,
     GoogleResource.self, GoogleRevokeAnswer.self, HealthAnswer.self, HelloAnswer.self, HelloRequest.self,
-    IdentityDocument.self, RecordGetAnswer.self, RecordPut.self, RecordPutAnswer.self, SealedRecord.self,
+    IdentityDocument.self, KMSCredentials.self, KMSCredentialsAnswer.self, KeysStatus.self, RecordGetAnswer.self,
+    RecordPut.self, RecordPutAnswer.self, SealedRecord.self,
     SessionTerms.self, VaultForget.self, WrappedKey.self, WrappedKeyGetAnswer.self, WrappedKeyPut.self,
     WrappedKeyPutAnswer.self, WrappedKeyReference.self,
 ]

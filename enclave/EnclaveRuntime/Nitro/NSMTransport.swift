@@ -21,7 +21,7 @@ enum NSMTransport: Sendable {
     init(path: String) throws(SecureModuleError) {
         var status = stat()
         guard unsafe stat(path, &status) == 0 else { throw .unavailable }
-        switch Int32(status.st_mode) & S_IFMT {
+        switch status.st_mode & S_IFMT {
         case S_IFCHR: self = .device(path: path)
         case S_IFSOCK:
             guard let endpoint = Endpoint(bindAddress: "unix://\(path)") else { throw .unavailable }
