@@ -97,9 +97,12 @@ extension ProcessStartUp {
 extension ProcessParts {
     /// What readiness asks of the parts; a process adds its own.
     public func readinessChecks(_ metrics: MetricsRegistry) -> [ReadinessCheck] {
-        let (checks, redis, enclave) = (HealthChecks(pool), redis, enclave)
+        let (checks, redis, enclave, pool) = (HealthChecks(pool), redis, enclave, pool)
         return [
-            .succeeding(.database) { try await checks.database() },
+            .succeeding(.database) {
+                metrics.set(.poolInUse, to: Double(pool.inUse))
+                try await checks.database()
+            },
             .succeeding(.migrations) { try await checks.migrations() },
             ReadinessCheck(.redis) {
                 let isUp = (try? await redis.ping()) != nil

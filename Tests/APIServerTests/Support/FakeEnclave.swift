@@ -13,6 +13,8 @@ final class FakeEnclave: EnclavePort {
         var complete: Result<GoogleConnectCompleteAnswer, EnclaveCallError> = .success(
             GoogleConnectCompleteAnswer(
                 scopes: [GoogleScope.calendar, GoogleScope.gmail], recordVersion: 1, accountChanged: false))
+        /// Runs when the new record is stored and before the call returns.
+        var whenCompleted: (@Sendable () async -> Void)?
         var revoke: EnclaveCallError?
         var seal: EnclaveCallError?
         var open: EnclaveCallError?
@@ -78,7 +80,13 @@ final class FakeEnclave: EnclavePort {
             user: request.user.uuid, connector: request.connector.uuid, provider: .google,
             expectedVersion: Int64(answer.recordVersion) - 1, newVersion: Int64(answer.recordVersion), keyID: "k",
             keyVersion: 1, sealed: [7])
-        guard (try? await records.put(write)) != nil else { throw .failed(EnclaveFailure(.recordPortFailed)) }
+        switch try? await records.put(write) {
+        case .stored: break
+        case .conflict: throw .failed(EnclaveFailure(.recordConflict))
+        case .refused: throw .failed(EnclaveFailure(.recordRefused))
+        case nil: throw .failed(EnclaveFailure(.recordPortFailed))
+        }
+        await state.withLock({ $0.script.whenCompleted })?()
         return answer
     }
 
@@ -90,7 +98,16 @@ final class FakeEnclave: EnclavePort {
             return state.script.revoke
         }
         if let error { throw error }
-        return GoogleRevokeAnswer(outcome: .revoked, recordVersion: 2)
+        guard let record = try? await records.get(user: user.uuid, connector: connector.uuid) else {
+            throw .failed(EnclaveFailure(.recordMissing))
+        }
+        let tombstone = SealedRecordWrite(
+            user: user.uuid, connector: connector.uuid, provider: .google, expectedVersion: record.recordVersion,
+            newVersion: record.recordVersion + 1, keyID: "k", keyVersion: 1, sealed: [0])
+        guard case .stored? = try? await records.put(tombstone) else {
+            throw .failed(EnclaveFailure(.recordConflict))
+        }
+        return GoogleRevokeAnswer(outcome: .revoked, recordVersion: UInt64(tombstone.newVersion))
     }
 
     func getGoogle(

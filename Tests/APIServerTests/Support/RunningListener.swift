@@ -32,7 +32,7 @@ func withListener<Value: Sendable>(
 
 /// A listener with these routes and nothing behind them.
 func withRoutes<Value: Sendable>(
-    _ routes: [Route], lines: LineBuffer = LineBuffer(), timeout: Duration = .seconds(5),
+    _ routes: [Route], lines: LineBuffer = LineBuffer(), timeout: Duration = .seconds(5), maximumConnections: Int = 64,
     _ body: @escaping @Sendable (Int) async throws -> Value
 ) async throws -> Value {
     let address = try #require(anyPort)
@@ -42,7 +42,8 @@ func withRoutes<Value: Sendable>(
             let responder = APIResponder(
                 table: RouteTable(routes), gate: .openRoutes, accessLog: accessLog, timeout: timeout)
             let listener = HTTPListener(
-                name: "test", address: address, maximumConnections: 64, responder: responder, accessLog: accessLog,
+                name: "test", address: address, maximumConnections: maximumConnections, responder: responder,
+                accessLog: accessLog,
                 onListening: announce)
             return listener.application
         }, body)

@@ -1,6 +1,7 @@
 import EnclaveClient
 import EnclaveProtocol
 import Foundation
+import HostRuntime
 
 /// A meeting of the day that was asked for, its title made harmless for a line of text.
 struct AssistantMeeting: Sendable, Equatable {
@@ -16,9 +17,9 @@ struct AssistantMeeting: Sendable, Equatable {
 struct AssistantQuestion: Sendable {
     let user: UserID
     let query: String
-    let day: CivilDate
-    let today: CivilDate
-    let zone: TimeZone
+    let day: LocalDay
+    let today: LocalDay
+    let clock: WallClock
     /// In order, at most 20 of them.
     let meetings: [AssistantMeeting]
     /// How many the day has, as far as they were read.
@@ -62,17 +63,9 @@ struct DeterministicBrain: AssistantBrain {
         return AssistantReply(
             title: isToday ? "Today's meetings" : "Meetings on \(question.day.text)", summary: summary,
             keyPoints: question.meetings.prefix(Self.maximumKeyPoints).map { meeting in
-                "\(meeting.start.map { Self.clock($0, question.zone) } ?? "All day") - \(meeting.title)"
+                "\(meeting.start.map { question.clock.text(at: $0) } ?? "All day") - \(meeting.title)"
             },
             followUps: count == 0 ? [] : ["Review your calendar before the first meeting."], isModelOutput: false,
             modelError: nil)
-    }
-
-    /// `HH:MM` on the user's wall clock.
-    private static func clock(_ instant: Date, _ zone: TimeZone) -> String {
-        let local = Int(instant.timeIntervalSince1970.rounded(.down)) + zone.secondsFromGMT(for: instant)
-        let minutes = ((local % 86400) + 86400) % 86400 / 60
-        func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
-        return "\(two(minutes / 60)):\(two(minutes % 60))"
     }
 }

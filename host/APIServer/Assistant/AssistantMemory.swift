@@ -1,4 +1,5 @@
 import Foundation
+import HostRuntime
 
 /// What is kept of a conversation, sealed; the last turns only.
 struct AssistantMemory: Codable, Sendable, Equatable {
@@ -45,7 +46,7 @@ struct AssistantMemory: Codable, Sendable, Equatable {
 
     var json: [UInt8] { (try? JSONEncoder().encode(self)).map(Array.init) ?? [] }
 
-    mutating func append(query: String, summary: String, capability: String, day: CivilDate, at now: Date) {
+    mutating func append(query: String, summary: String, capability: String, day: LocalDay, at now: Date) {
         func cut(_ text: String, _ limit: Int) -> String { String(text.prefix(limit)) }
         let turn = Turn(
             userQuerySnippet: cut(query, Self.maximumQuery), assistantSummarySnippet: cut(summary, Self.maximumSummary),

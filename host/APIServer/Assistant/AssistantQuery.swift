@@ -28,14 +28,14 @@ struct AssistantQuery: Sendable {
                 try await sessions.load(session, of: user, call)
             }
         let chosen = try await stored(call) { () throws(StorageError) in try await preferences.getOrCreate(user.uuid) }
-        let zone = TimeZone(identifier: chosen.timeZone) ?? .gmt
-        let today = CivilDate(of: now(), in: zone)
+        let clock = WallClock(timeZone: chosen.timeZone)
+        let today = clock.reading(at: now()).day
         let day = try Self.day(asked: query, today: today, found.memory)
 
         let connector = try await calendar(of: user, call)
-        let meetings = try await meetings(on: day, zone, user, connector, call)
+        let meetings = try await meetings(on: day, clock, user, connector, call)
         let question = AssistantQuestion(
-            user: user, query: query, day: day, today: today, zone: zone,
+            user: user, query: query, day: day, today: today, clock: clock,
             meetings: Array(meetings.prefix(CalendarDay.maximumUsed)), meetingCount: meetings.count,
             memory: found.memory, context: call.enclaveContext)
         let reply = await brain.reply(to: question)
@@ -67,10 +67,10 @@ struct AssistantQuery: Sendable {
 
     /// The day that the question is about, or that the conversation was about.
     private static func day(
-        asked query: String, today: CivilDate, _ memory: AssistantMemory
-    ) throws(APIError) -> CivilDate {
+        asked query: String, today: LocalDay, _ memory: AssistantMemory
+    ) throws(APIError) -> LocalDay {
         let words = QueryWords(query)
-        let last = memory.turns.last.flatMap { CivilDate($0.calendarDay) }
+        let last = memory.turns.last.flatMap { LocalDay($0.calendarDay) }
         let isFollowUp = last != nil && words.isFollowUp(today: today)
         guard words.isAboutMeetings || isFollowUp else { throw APIError(.unsupportedAssistantQuery) }
         switch words.day(today: today) {
@@ -90,11 +90,11 @@ struct AssistantQuery: Sendable {
     }
 
     private func meetings(
-        on day: CivilDate, _ zone: TimeZone, _ user: UserID, _ connector: Connector, _ call: APICall
+        on day: LocalDay, _ clock: WallClock, _ user: UserID, _ connector: Connector, _ call: APICall
     ) async throws(APIError) -> [AssistantMeeting] {
         do throws(EnclaveCallError) {
             return try await CalendarDay(enclave: enclave).meetings(
-                on: day, in: zone, of: user, ConnectorID(connector.id), context: call.enclaveContext)
+                on: day, by: clock, of: user, ConnectorID(connector.id), context: call.enclaveContext)
         } catch {
             call.note(error, during: "google.get")
             if error == .failed(EnclaveFailure(.reconnectRequired)) {
@@ -108,7 +108,7 @@ struct AssistantQuery: Sendable {
         }
     }
 
-    private static func answer(_ reply: AssistantReply, session: UUID, day: CivilDate) -> JSONValue {
+    private static func answer(_ reply: AssistantReply, session: UUID, day: LocalDay) -> JSONValue {
         .object([
             "session_id": .string(session.lowercased), "capability": .string(capability),
             "display_text": .string(reply.summary),

@@ -1,6 +1,7 @@
 import EnclaveClient
 import EnclaveProtocol
 import Foundation
+import HostRuntime
 import HostStorage
 
 /// Reads one local day of a user's calendar through the enclave.
@@ -13,11 +14,11 @@ struct CalendarDay: Sendable {
 
     /// The day's meetings: all-day ones first, then by start, reference and title.
     func meetings(
-        on day: CivilDate, in zone: TimeZone, of user: UserID, _ connector: ConnectorID, context: CallContext
+        on day: LocalDay, by clock: WallClock, of user: UserID, _ connector: ConnectorID, context: CallContext
     ) async throws(EnclaveCallError) -> [AssistantMeeting] {
-        let interval = day.interval(in: zone)
-        // A date that was skipped has no instant; asking for none would be refused.
-        guard !interval.isEmpty else { return [] }
+        // A date that was jumped over has no meetings; asking for its time would be refused.
+        guard let bounds = clock.bounds(of: day) else { return [] }
+        let interval = bounds.start..<bounds.end
         let answer = try await enclave.getGoogle(
             user: user, connector: connector,
             resource: .calendarEvents(
@@ -62,12 +63,12 @@ struct CalendarDay: Sendable {
         let attendees: [Attendee]?
 
         /// Overlaps the day, is not cancelled and not declined.
-        func isShown(on day: CivilDate, _ interval: Range<Date>) -> Bool {
+        func isShown(on day: LocalDay, _ interval: Range<Date>) -> Bool {
             let isDeclined = attendees?.contains { $0.isSelf == true && $0.responseStatus == "declined" } ?? false
             guard status != "cancelled", !isDeclined else { return false }
             if let first = start?.date {
                 // The end of an all-day event is the day after its last.
-                return first <= day && day < (end?.date ?? first.advanced(by: 1))
+                return first <= day && day < (end?.date ?? first.adding(1))
             }
             guard let begins = start?.instant else { return false }
             let ends = end?.instant ?? begins
@@ -87,13 +88,13 @@ struct CalendarDay: Sendable {
 
     private struct Moment: Decodable {
         let instant: Date?
-        let date: CivilDate?
+        let date: LocalDay?
 
         enum CodingKeys: String, CodingKey { case dateTime, date }
 
         init(from decoder: any Decoder) throws {
             let fields = try decoder.container(keyedBy: CodingKeys.self)
-            date = try fields.decodeIfPresent(String.self, forKey: .date).flatMap { CivilDate($0) }
+            date = try fields.decodeIfPresent(String.self, forKey: .date).flatMap { LocalDay($0) }
             instant = try fields.decodeIfPresent(String.self, forKey: .dateTime).flatMap { text in
                 (try? Date(text, strategy: .iso8601))
                     ?? (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))

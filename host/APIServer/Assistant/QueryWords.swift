@@ -1,4 +1,5 @@
 import Foundation
+import HostRuntime
 
 /// What the words of a question ask for.
 struct QueryWords: Sendable {
@@ -21,7 +22,7 @@ struct QueryWords: Sendable {
     /// A day as it was named.
     enum Day: Sendable, Equatable {
         case none
-        case on(CivilDate)
+        case on(LocalDay)
         /// Named, and not one that can be answered.
         case impossible
     }
@@ -35,44 +36,44 @@ struct QueryWords: Sendable {
     var isAboutMeetings: Bool { words.contains(where: Self.subjects.contains) }
 
     /// Whether it can only be understood after an earlier question.
-    func isFollowUp(today: CivilDate) -> Bool {
+    func isFollowUp(today: LocalDay) -> Bool {
         guard words.count <= Self.longestFollowUp else { return false }
         return day(today: today) != .none || Self.followUps.contains(where: contains)
     }
 
     /// The first day that is named.
-    func day(today: CivilDate) -> Day {
+    func day(today: LocalDay) -> Day {
         for index in words.indices {
             guard let found = day(at: index, today) else { continue }
-            guard let found, Self.allowedDays.contains(found.day - today.day) else { return .impossible }
+            guard let found, Self.allowedDays.contains(found.number - today.number) else { return .impossible }
             return .on(found)
         }
         return .none
     }
 
     /// Nil when no day is named there; a nil inside when it is one that does not exist.
-    private func day(at index: Int, _ today: CivilDate) -> CivilDate?? {
+    private func day(at index: Int, _ today: LocalDay) -> LocalDay?? {
         let word = words[index]
         switch word {
         case "today": return .some(today)
-        case "tomorrow": return .some(today.advanced(by: 1))
-        case "yesterday": return .some(today.advanced(by: -1))
+        case "tomorrow": return .some(today.adding(1))
+        case "yesterday": return .some(today.adding(-1))
         default: break
         }
         if let weekday = Self.weekdays.firstIndex(of: word) {
-            return .some(today.advanced(by: (weekday - today.weekday + 7) % 7))
+            return .some(today.adding((weekday - today.weekday + 7) % 7))
         }
         if word.utf8.count == 4, let year = Int(word), let month = number(index + 1), let day = number(index + 2),
             words[index + 1].utf8.count == 2, words[index + 2].utf8.count == 2
         {
-            return .some(CivilDate(year: year, month: month, day: day))
+            return .some(LocalDay(year: year, month: month, day: day))
         }
         guard let month = Self.months.firstIndex(of: word) else { return nil }
         let before = words.indices.contains(index - 1) && words[index - 1] == "of" ? index - 2 : index - 1
         guard let day = ordinal(index + 1) ?? ordinal(before) else { return nil }
-        let year = today.components.year
+        let year = today.parts.year
         return .some(
-            (0...1).compactMap { CivilDate(year: year + $0, month: month + 1, day: day) }.first { $0 >= today })
+            (0...1).compactMap { LocalDay(year: year + $0, month: month + 1, day: day) }.first { $0 >= today })
     }
 
     private func number(_ index: Int) -> Int? { words.indices.contains(index) ? Int(words[index]) : nil }

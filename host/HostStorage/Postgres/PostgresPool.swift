@@ -1,3 +1,5 @@
+import Synchronization
+
 /// A pool of Postgres connections for async callers; one thread of its own does all the talking.
 ///
 /// Reads share pipelined connections, writes and transactions have one to themselves. Calls fail at once while Postgres
@@ -5,6 +7,10 @@
 public final class PostgresPool: Sendable {
     public let configuration: PostgresConfiguration
     private let loop: PostgresLoop
+    private let callsInProgress = Atomic(0)
+
+    /// Calls and transactions that use a connection or wait for one.
+    public var inUse: Int { callsInProgress.load(ordering: .relaxed) }
 
     public init(_ configuration: PostgresConfiguration) {
         self.configuration = configuration
@@ -19,7 +25,9 @@ public final class PostgresPool: Sendable {
 
     /// Runs one statement outside any transaction.
     func query(_ statement: Statement, _ parameters: [SQLValue] = []) async throws(StorageError) -> Rows {
-        try await run(statement, parameters, on: .pool)
+        callsInProgress.add(1, ordering: .relaxed)
+        defer { callsInProgress.subtract(1, ordering: .relaxed) }
+        return try await run(statement, parameters, on: .pool)
     }
 
     /// Runs `body` in one transaction: committed when it returns, rolled back when it throws or its task is cancelled.
@@ -28,6 +36,8 @@ public final class PostgresPool: Sendable {
     func withTransaction<Value: Sendable>(
         _ body: @Sendable (Transaction) async throws(StorageError) -> Value
     ) async throws(StorageError) -> Value {
+        callsInProgress.add(1, ordering: .relaxed)
+        defer { callsInProgress.subtract(1, ordering: .relaxed) }
         let lease = try await acquire()
         let transaction = Transaction(pool: self, lease: lease)
         do {
