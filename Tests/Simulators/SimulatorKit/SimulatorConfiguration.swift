@@ -12,6 +12,8 @@ public struct SimulatorConfiguration: Sendable {
     public var metadataPort: Int
     public var controlPort: Int
     public var kms: KMSSettings
+    /// Secure modules that listen from the start; more can be added through the control API.
+    public var secureModules: [SecureModuleSettings]
     public var googleClient: GoogleClient
     public var clerk: ClerkSettings
     /// The wall clock of the providers: life of codes and tokens, `iat`, age of mail.
@@ -20,6 +22,7 @@ public struct SimulatorConfiguration: Sendable {
     public init(
         stateFolder: String, googlePort: Int = 0, clerkPort: Int = 0, apnsPort: Int = 0, controlPort: Int = 0,
         kmsPort: Int = 0, metadataPort: Int = 0, kms: KMSSettings = KMSSettings(),
+        secureModules: [SecureModuleSettings] = [],
         googleClient: GoogleClient = .local, clerk: ClerkSettings = ClerkSettings(),
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
@@ -31,6 +34,7 @@ public struct SimulatorConfiguration: Sendable {
         self.kmsPort = kmsPort
         self.metadataPort = metadataPort
         self.kms = kms
+        self.secureModules = secureModules
         self.googleClient = googleClient
         self.clerk = clerk
         self.now = now
@@ -60,4 +64,6 @@ public struct SimulatorEndpoints: Codable, Sendable, Hashable {
     public var control: String
     /// PEM file of the CA that signed the servers' certificate.
     public var caFile: String
+    /// PEM file of the root under which the secure modules sign.
+    public var nitroRootFile: String
 }

@@ -18,6 +18,7 @@ public struct Simulators: Service {
     private let apns: APNsSimulator
     private let kms: KMSSimulator
     private let metadata: InstanceMetadata
+    private let secureModules: SecureModules
     private let ledger = Ledger()
     private let faults = FaultBoard()
     private let readiness = Readiness()
@@ -25,13 +26,16 @@ public struct Simulators: Service {
     /// Makes the keys, and the CA unless the state folder holds one.
     public init(_ configuration: SimulatorConfiguration) throws {
         self.configuration = configuration
-        authority = try ThrowawayAuthority(in: URL(filePath: configuration.stateFolder), now: Date())
+        let folder = URL(filePath: configuration.stateFolder)
+        authority = try ThrowawayAuthority(in: folder, now: Date())
+        secureModules = try SecureModules(in: folder)
+        var keys = configuration.kms
+        keys.nitroRoot = keys.nitroRoot ?? secureModules.authority.root
         google = try GoogleSimulator(client: configuration.googleClient, ledger: ledger, now: configuration.now)
         clerk = try ClerkSimulator(settings: configuration.clerk, now: configuration.now)
         apns = APNsSimulator(ledger: ledger, now: configuration.now)
         kms = try KMSSimulator(
-            settings: configuration.kms, folder: URL(filePath: configuration.stateFolder), ledger: ledger,
-            now: configuration.now)
+            settings: keys, folder: folder, ledger: ledger, now: configuration.now)
         metadata = InstanceMetadata(kms: kms, ledger: ledger, now: configuration.now)
     }
 
@@ -44,7 +48,8 @@ public struct Simulators: Service {
             google: "https://localhost:\(ports.google)", clerk: "https://localhost:\(ports.clerk)",
             apns: "https://localhost:\(ports.apns)", kms: "https://localhost:\(ports.kms)",
             metadata: "http://127.0.0.1:\(ports.metadata)", control: "http://127.0.0.1:\(ports.control)",
-            caFile: URL(filePath: configuration.stateFolder).appending(path: ThrowawayAuthority.certificateFile).path)
+            caFile: URL(filePath: configuration.stateFolder).appending(path: ThrowawayAuthority.certificateFile).path,
+            nitroRootFile: URL(filePath: configuration.stateFolder).appending(path: SecureModules.rootFile).path)
     }
 
     /// Serves until a graceful shutdown or cancellation; writes `simulators.json` once everything listens.
@@ -52,6 +57,8 @@ public struct Simulators: Service {
         let file = URL(filePath: configuration.stateFolder).appending(path: Self.endpointsFile)
         try? FileManager.default.removeItem(at: file)
         defer { readiness.end() }
+        for settings in configuration.secureModules { try secureModules.put(settings) }
+        defer { secureModules.close() }
         let applications = [
             try provider(google, .google, configuration.googlePort),
             try provider(clerk, .clerk, configuration.clerkPort),
@@ -101,7 +108,9 @@ public struct Simulators: Service {
 
     private func control() -> any Service {
         let routes = ControlRoutes(
-            google: google, clerk: clerk, apns: apns, kms: kms, metadata: metadata, ledger: ledger, faults: faults)
+            google: google, clerk: clerk, apns: apns, kms: kms, metadata: metadata, secureModules: secureModules,
+            ledger: ledger,
+            faults: faults)
         return Application(
             router: routes.router(),
             configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: configuration.controlPort)),

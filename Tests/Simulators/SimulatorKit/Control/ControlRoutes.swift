@@ -12,6 +12,7 @@ struct ControlRoutes: Sendable {
     let apns: APNsSimulator
     let kms: KMSSimulator
     let metadata: InstanceMetadata
+    let secureModules: SecureModules
     let ledger: Ledger
     let faults: FaultBoard
 
@@ -24,6 +25,7 @@ struct ControlRoutes: Sendable {
         clerkRoutes(router)
         apnsRoutes(router)
         kmsRoutes(router)
+        nitroRoutes(router)
         return router
     }
 
