@@ -1,3 +1,4 @@
+import AttestedSession
 import EnclaveProtocol
 import Foundation
 import Sodium
@@ -78,6 +79,31 @@ import Testing
         let client = try stand.client(milliseconds: 100)
         stand.module.misbehave(.silence)
         #expect(fault { () throws(EnclaveRuntime.SecureModuleError) in try client.random() } == .timedOut)
+    }
+
+    /// The driver may hold a call for two minutes: everybody else is told at once meanwhile.
+    @Test func whileACallIsOverdueNobodyElseWaits() throws {
+        let gate = Monitor(false)
+        let calls = Monitor(0)
+        let client = try NSMClient(milliseconds: 200) { _, _ throws(EnclaveRuntime.SecureModuleError) in
+            calls.withLock { $0 += 1 }
+            _ = gate.wait(until: .now.advanced(bySeconds: 60)) { $0 ? true : nil }
+            throw .refused
+        }
+        #expect(fault { () throws(EnclaveRuntime.SecureModuleError) in try client.random() } == .timedOut)
+        for _ in 0..<100 {
+            #expect(fault { () throws(EnclaveRuntime.SecureModuleError) in try client.random() } == .timedOut)
+        }
+        // None of them was put in the queue to wait.
+        #expect(client.waitingCount == 0)
+        #expect(calls.withLock { $0 } == 1)
+        gate.withLock(wake: true) { $0 = true }
+        let deadline = MonotonicInstant.now.advanced(bySeconds: 20)
+        var last: EnclaveRuntime.SecureModuleError?
+        while last != .refused, deadline > .now {
+            last = fault { () throws(EnclaveRuntime.SecureModuleError) in try client.random() }
+        }
+        #expect(last == .refused)
     }
 
     @Test(arguments: [

@@ -5,12 +5,16 @@ internal import Sodium
 /// The Nitro secure module behind `/dev/nsm`, or behind a Unix socket in its place.
 ///
 /// The driver serves one call at a time and may hold it for two minutes. So one thread of this client calls it, and
-/// whoever asks waits for that thread no longer than the deadline; a module that is stuck costs no other thread.
+/// whoever asks waits for that thread no longer than the deadline. While a call is overdue every other one fails at once:
+/// a module that is stuck costs nobody else's time, the listener's least of all.
 public final class NSMClient: SecureModule {
     /// Longest wait for one answer, in milliseconds: as long as a host waits for evidence by default.
     public static let standardMilliseconds = 2000
     /// Requests that wait behind one another; beyond, the module counts as stuck.
     private static let maximumWaiting = 16
+
+    typealias Transport =
+        @Sendable (_ request: [UInt8], _ deadline: MonotonicInstant) throws(SecureModuleError) -> [UInt8]
 
     private final class Request: Sendable {
         let bytes: [UInt8]
@@ -25,6 +29,8 @@ public final class NSMClient: SecureModule {
 
     private struct State {
         var waiting: [Request] = []
+        /// Deadline of the request that is with the module.
+        var underWay: MonotonicInstant?
         var isEnded = false
     }
 
@@ -34,14 +40,26 @@ public final class NSMClient: SecureModule {
     /// A client of what is at `path`.
     ///
     /// - Throws: `.unavailable` when there is neither a character device nor a socket.
-    public init(path: String, milliseconds: Int = NSMClient.standardMilliseconds) throws(SecureModuleError) {
+    public convenience init(
+        path: String, milliseconds: Int = NSMClient.standardMilliseconds
+    ) throws(SecureModuleError) {
         let transport = try NSMTransport(path: path)
+        try self.init(milliseconds: milliseconds) { request, deadline throws(SecureModuleError) in
+            try transport.exchange(request, deadline: deadline)
+        }
+    }
+
+    /// A client that calls `transport` with each request and its deadline, on its own thread.
+    init(milliseconds: Int, transport: @escaping Transport) throws(SecureModuleError) {
         let queue = Monitor(State())
         self.queue = queue
         self.milliseconds = milliseconds
         // The thread holds the queue, not the client, and ends with it.
         guard Threads.start({ Self.serve(queue, transport) }) else { throw .unavailable }
     }
+
+    /// Requests that wait for the thread.
+    var waitingCount: Int { queue.withLock { $0.waiting.count } }
 
     deinit { queue.withLock(wake: true) { $0.isEnded = true } }
 
@@ -66,6 +84,7 @@ public final class NSMClient: SecureModule {
     private func exchange(_ bytes: [UInt8]) throws(SecureModuleError) -> [UInt8] {
         let request = Request(bytes, MonotonicInstant.now.advanced(byMilliseconds: milliseconds))
         let isQueued = queue.withLock(wake: true) { state in
+            if let underWay = state.underWay, underWay <= .now { return false }
             guard state.waiting.count < Self.maximumWaiting else { return false }
             state.waiting.append(request)
             return true
@@ -74,9 +93,10 @@ public final class NSMClient: SecureModule {
         return try answer.get()
     }
 
-    private static func serve(_ queue: Monitor<State>, _ transport: NSMTransport) {
+    private static func serve(_ queue: Monitor<State>, _ transport: Transport) {
         while true {
             let next = queue.wait(until: .distantFuture) { state -> Request?? in
+                state.underWay = state.waiting.first?.deadline
                 guard state.waiting.isEmpty else { return .some(state.waiting.removeFirst()) }
                 return state.isEnded ? .some(.none) : .none
             }
@@ -85,7 +105,7 @@ public final class NSMClient: SecureModule {
             guard request.deadline > .now else { continue }
             let result: Result<[UInt8], SecureModuleError>
             do throws(SecureModuleError) {
-                result = .success(try transport.exchange(request.bytes, deadline: request.deadline))
+                result = .success(try transport(request.bytes, request.deadline))
             } catch {
                 result = .failure(error)
             }
