@@ -239,11 +239,15 @@ if !enclaveOnly {
             name: "AttestationCases", dependencies: ["AttestationVerifier", "EnclaveProtocol", "Sodium", "SimulatedNitro"],
             path: "Tests/AttestationCases/AttestationCases", swiftSettings: base),
         .executableTarget(
+            name: "attestation-bench",
+            dependencies: ["AttestationVerifier", "AttestedSession", "EnclaveProtocol", "SimulatedNitro", "Sodium"],
+            path: "Tests/Benchmarks/attestation-bench", swiftSettings: base),
+        .executableTarget(
             name: "attestation-cases", dependencies: ["AttestationCases", "AttestationVerifier"],
             path: "Tests/AttestationCases/attestation-cases", swiftSettings: base),
 
         test("HostRuntime", ["HostRuntime", logging]),
-        test("AttestationVerifier", ["AttestationVerifier", "EnclaveProtocol", "Sodium"]),
+        test("AttestationVerifier", ["AttestationVerifier", "EnclaveProtocol", "Sodium", "SimulatedNitro"]),
         test("AttestationReplay", ["AttestationCases", "AttestationVerifier", "EnclaveProtocol", "Sodium"]),
         test(
             "EnclaveClient",
@@ -275,6 +279,9 @@ if !enclaveOnly {
                 "LocalStack", "SimulatorKit", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol",
                 "EnclaveDevShim", "EnclaveVault", "Sodium",
             ]),
+        test(
+            "EnclaveKMS",
+            ["EnclaveRuntime", "EnclaveVault", "EnclaveProtocol", "Sodium", "SimulatorKit", "SimulatedNitro"]),
         test("Simulator", ["SimulatorKit", asyncHTTPClient, nioCore, nioHTTP1, nioSSL, crypto, cryptoExtras]),
         test("Architecture", ["HostRuntime"]),
     ]
@@ -286,6 +293,7 @@ if !enclaveOnly {
         .executable(name: "alfred-local", targets: ["alfred-local"]),
         .executable(name: "enclave-bench", targets: ["enclave-bench"]),
         .executable(name: "attestation-cases", targets: ["attestation-cases"]),
+        .executable(name: "attestation-bench", targets: ["attestation-bench"]),
     ]
 }
 

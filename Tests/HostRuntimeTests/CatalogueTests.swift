@@ -17,8 +17,6 @@ private let withoutEffect: Set<String> = [
     "APNS_AUTH_KEY_P8_PATH",
     "APNS_DIRECT_SANDBOX_URL",
     "APNS_DIRECT_PRODUCTION_URL",
-    "TEE_NITRO_ROOT_CERT_PATH",
-    "NSM_DEVICE_PATH",
 ]
 
 @Suite struct CatalogueTests {

@@ -1,0 +1,93 @@
+import AttestationVerifier
+import Foundation
+import SimulatedNitro
+
+/// The time of one verification, parsing included.
+struct DocumentFigures {
+    private static let now: UInt64 = 1_800_000_000
+    private static let documentCount = 64
+
+    private let seconds: Double
+    private let root: NitroRoot
+    private let documents: [[UInt8]]
+    private let siblings: [[UInt8]]
+
+    init(seconds: Double) throws {
+        self.seconds = seconds
+        let authority = NitroPKI()
+        root = try NitroRoot(testCertificate: authority.root)
+        documents = (0..<Self.documentCount).map { Self.document(authority, enclave: 0, number: $0) }
+        siblings = (0..<Self.documentCount).map { Self.document(authority, enclave: $0, number: 0) }
+    }
+
+    func run() throws {
+        // Nothing is remembered: four links and the document.
+        try measure("cold", checks: 5) { index in
+            let verifier = NitroChainVerifier(root: root)
+            try verify(documents[index], verifier)
+            return verifier.signatureChecks
+        }
+        // The same enclave again: the document alone.
+        let known = NitroChainVerifier(root: root)
+        try verify(documents[0], known)
+        try measure("second", checks: 1) { index in
+            let before = known.signatureChecks
+            try verify(documents[index], known)
+            return known.signatureChecks - before
+        }
+        // Another enclave of the same instance: its leaf and the document.
+        try measure("sibling", checks: 2) { index in
+            let verifier = NitroChainVerifier(root: root)
+            try verify(siblings[0], verifier)
+            let before = verifier.signatureChecks
+            let start = ContinuousClock.now
+            try verify(siblings[1 + index % (siblings.count - 1)], verifier)
+            return (verifier.signatureChecks - before, start.duration(to: .now))
+        }
+        try measureParsing()
+    }
+
+    private func verify(_ bytes: [UInt8], _ verifier: NitroChainVerifier) throws {
+        _ = try verifier.verify(NitroDocument(parsing: bytes), at: Self.now)
+    }
+
+    private func measure(_ name: String, checks: Int, _ verify: (Int) throws -> Int) throws {
+        try measure(name, checks: checks) { index in
+            let start = ContinuousClock.now
+            let made = try verify(index)
+            return (made, start.duration(to: .now))
+        }
+    }
+
+    /// The median of as many runs as fit in the time; fails where another number of signatures is checked.
+    private func measure(_ name: String, checks: Int, _ verify: (Int) throws -> (Int, Duration)) throws {
+        var samples: [Double] = []
+        let end = ContinuousClock.now.advanced(by: .seconds(seconds))
+        while ContinuousClock.now < end {
+            let (made, took) = try verify(samples.count % Self.documentCount)
+            guard made == checks else {
+                AttestationBench.fail("\(name): \(made) signature checks instead of \(checks)")
+            }
+            samples.append(took / .microseconds(1))
+        }
+        samples.sort()
+        AttestationBench.figure("\(name)_microseconds", samples[samples.count / 2])
+    }
+
+    private func measureParsing() throws {
+        let start = ContinuousClock.now
+        for index in 0..<1000 { _ = try NitroDocument(parsing: documents[index % Self.documentCount]) }
+        AttestationBench.figure("parse_microseconds", start.duration(to: .now) / .microseconds(1) / 1000)
+    }
+
+    private static func document(_ authority: NitroPKI, enclave: Int, number: Int) -> [UInt8] {
+        let module = "\(authority.instanceID)-enc\(enclave)"
+        let registers = Registers.make(image: "bench", instanceID: authority.instanceID)
+        return DocumentDraft(
+            moduleID: module, timestamp: now * 1000,
+            registers: registers.enumerated().map { (index: UInt64($0.offset), value: $0.element) },
+            chain: authority.chain(moduleID: module, at: now), userData: [UInt8](repeating: 7, count: 64),
+            nonce: [UInt8(number)]
+        ).encoded()
+    }
+}
