@@ -98,7 +98,8 @@ import Testing
         let startUp = ProcessStartUp(
             general: GeneralConfiguration(reading: &reader), storage: StorageConfiguration(reading: &reader),
             enclave: EnclaveConnectionConfiguration(reading: &reader),
-            attestation: AttestationConfiguration(reading: &reader), role: .api,
+            attestation: AttestationConfiguration(reading: &reader),
+            keyAccess: KeyAccessConfiguration(reading: &reader), role: .api,
             log: HostLog(process: .api, threshold: .error, sink: LogSink { _ in }), metrics: metrics)
         try reader.finish()
         return startUp

@@ -120,7 +120,7 @@ import Testing
         let (user, _, connector) = try await database.connectedUser()
         #expect(try await connectors.prepareConnect(user: user) == connector)
         #expect(try await connectors.list(of: user).map(\.status) == [.active])
-        #expect(try await database.count("alfred.schedules where enabled") == 1)
+        #expect(try await database.count("alfred.schedules where enabled") == 2)
         #expect(try await database.count("alfred.oauth_states where consumed_at is not null") == 1)
 
         #expect(try await connectors.markRevoking(connector, of: user)?.status == .revoking)
@@ -156,7 +156,7 @@ import Testing
             try await !connectors.markRevoked(connector, of: user, version: 2, attestedMeasurement: "m"),
             "version 2 was the tombstone, version 3 is a new grant")
         #expect(try await connectors.find(connector, of: user)?.status == .active)
-        #expect(try await database.count("alfred.schedules where enabled") == 1)
+        #expect(try await database.count("alfred.schedules where enabled") == 2)
     }
 
     @Test func aLateActivationDoesNotUndoARevocation() async throws {

@@ -48,7 +48,7 @@ import Testing
         let (user, device, connector) = try await database.connectedUser()
         let pool = try database.anotherPool(role: "alfred_worker")
         let (jobs, outbox) = (JobRepository(pool), OutboxRepository(pool))
-        #expect(try await ScheduleRepository(pool).stepDue(calendarScanEvery: .seconds(300)).enqueued == 1)
+        #expect(try await ScheduleRepository(pool).stepDue(.test).enqueued == 1)
         let claim = JobClaim(owner: "w", maximum: 5, maximumBackground: 5, perUserLimit: 1, lease: .seconds(60))
         let scan = try #require(try await jobs.claim(claim).first)
         let reminder = NewJob(

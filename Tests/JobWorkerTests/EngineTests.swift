@@ -237,7 +237,7 @@ import Testing
         #expect(world.metrics.value(of: .jobsFinished, [.type: "MEETING_REMINDER", .result: "expired"]) == 1)
     }
 
-    @Test func buriesAJobThisVersionDoesNotKnow() async throws {
+    @Test func buriesAJobWhoseContentIsMissing() async throws {
         let world = try await reminding()
         let (user, _) = try await world.connectedUser()
         _ = try await world.stores.jobs.enqueue(
@@ -245,7 +245,7 @@ import Testing
         try await world.withWorker {
             try await until {
                 try await world.database.text("select reason_code from alfred.dead_letter_jobs")
-                    == "JOB_TYPE_UNKNOWN"
+                    == "JOB_PAYLOAD_UNREADABLE"
             }
         }
     }

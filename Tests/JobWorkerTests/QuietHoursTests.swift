@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import JobWorker
+@testable import HostStorage
 
 @Suite struct QuietHoursTests {
     private func hours(_ start: String, _ end: String, _ zone: String = "UTC") throws -> QuietHours {

@@ -15,6 +15,11 @@ func claim(
             lease: lease))
 }
 
+extension ScheduleRhythm {
+    static let test = ScheduleRhythm(
+        calendarScan: .seconds(300), urgentEmail: .seconds(900), briefCatchUp: .seconds(7200))
+}
+
 extension TestDatabase {
     @discardableResult
     func enqueue(

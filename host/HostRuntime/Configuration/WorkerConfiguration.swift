@@ -35,9 +35,14 @@ public struct WorkerConfiguration: Sendable {
 public struct ScheduleConfiguration: Sendable {
     public let isEnabled: Bool
     public let calendarScanInterval: Duration
+    public let urgentEmailInterval: Duration
+    /// How late a missed morning brief may still be sent.
+    public let briefCatchUp: Duration
 
     public init(reading reader: inout ConfigurationReader) {
         isEnabled = reader.boolean("SCHEDULES_ENABLED")
         calendarScanInterval = reader.seconds("SCHEDULE_CALENDAR_SCAN_SECONDS")
+        urgentEmailInterval = reader.seconds("SCHEDULE_URGENT_EMAIL_SECONDS")
+        briefCatchUp = reader.seconds("SCHEDULE_BRIEF_CATCH_UP_SECONDS")
     }
 }

@@ -162,11 +162,9 @@ extension EnvironmentCatalogue {
             meaning: "interval of the calendar scan per user"),
         row(
             "SCHEDULE_URGENT_EMAIL_SECONDS", .worker, .worker, .value("900"), .integer(300...86400),
-            notReadYet: Unread.urgentEmail,
             meaning: "interval of the urgent-email check per user"),
         row(
             "SCHEDULE_BRIEF_CATCH_UP_SECONDS", .worker, .worker, .value("7200"), .integer(0...14400),
-            notReadYet: Unread.morningBrief,
             meaning: "how late a missed morning brief may still be sent"),
     ]
 

@@ -6,5 +6,4 @@ enum Unread {
     static let privacyDelete = "delete requests are not worked through yet"
     static let direct = "there is no direct delivery to APNs yet"
     static let directRefused = "refused by the worker: there is no direct delivery to APNs yet"
-    static let secureModule = "the enclave cannot talk to a Nitro secure module yet"
 }

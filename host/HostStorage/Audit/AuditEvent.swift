@@ -54,12 +54,15 @@ public enum AuditEvent: Sendable {
     case privacyDeleteAllRequested(request: UUID)
     case assistantQuery(AuditAssistantQuery)
     case jobActionGenerated(job: AuditJob, action: AuditAction)
-    case jobActionSkipped(job: AuditJob, action: AuditAction, outcome: String, reason: String)
+    case jobActionSkipped(job: AuditJob?, action: AuditAction, outcome: String, reason: String)
     case notificationSuppressed(
         job: AuditJob?, reason: String, quietHoursStart: String, quietHoursEnd: String, kind: PushKind)
     case notificationDeliveryAttempt(
         job: AuditJob?, deviceIdentifier: String, environment: DeviceEnvironment, outcome: AuditDelivery,
         errorCode: String?, attempt: Int, kind: PushKind, notification: UUID)
+    case workerMorningBriefOutput(job: AuditJob, brief: AuditBrief, author: AuditAuthor)
+    case workerUrgentEmailOutput(job: AuditJob, check: AuditMailCheck, author: AuditAuthor)
+    case jobRedriven(job: AuditJob)
     case jobDeadLettered(job: AuditJob, reason: String, attempts: Int)
 }
 
@@ -81,6 +84,9 @@ extension AuditEvent {
         case .jobActionSkipped: "JOB_ACTION_SKIPPED"
         case .notificationSuppressed: "NOTIFICATION_SUPPRESSED"
         case .notificationDeliveryAttempt: "NOTIFICATION_DELIVERY_ATTEMPT"
+        case .workerMorningBriefOutput: "AI_WORKER_MORNING_BRIEF_OUTPUT"
+        case .workerUrgentEmailOutput: "AI_WORKER_URGENT_EMAIL_OUTPUT"
+        case .jobRedriven: "JOB_REDRIVEN"
         case .jobDeadLettered: "JOB_DEAD_LETTERED"
         }
     }
@@ -89,7 +95,8 @@ extension AuditEvent {
     var connector: String? {
         switch self {
         case .googleConnectStarted, .googleConnectCompleted, .connectorRevoked, .connectorReconnectRequired,
-            .jobActionGenerated, .jobActionSkipped, .assistantQuery:
+            .jobActionGenerated, .jobActionSkipped, .assistantQuery, .workerMorningBriefOutput,
+            .workerUrgentEmailOutput:
             "google"
         default: nil
         }
@@ -98,6 +105,7 @@ extension AuditEvent {
     var isFailure: Bool {
         switch self {
         case .connectorReconnectRequired, .jobDeadLettered: true
+        case .workerMorningBriefOutput(_, _, let author), .workerUrgentEmailOutput(_, _, let author): author.isFallback
         case .notificationDeliveryAttempt(_, _, _, let outcome, _, _, _, _): outcome == .failed
         case .assistantQuery(let query): query.usedFallback || !query.isPersisted
         default: false
@@ -144,6 +152,9 @@ extension AuditEvent {
                 ("outcome", .code(outcome.rawValue)), ("attempt", .int(attempt)), ("kind", .code(kind.rawValue)),
                 ("notification_id", .id(notification)),
             ] + (code.map { [("error_code", .code($0))] } ?? [])
+        case .workerMorningBriefOutput(let job, let brief, let author): job.fields + brief.fields + author.fields
+        case .workerUrgentEmailOutput(let job, let check, let author): job.fields + check.fields + author.fields
+        case .jobRedriven(let job): job.fields
         case .jobDeadLettered(let job, let reason, let attempts):
             job.fields + [("reason", .code(reason)), ("attempts", .int(attempts))]
         }
@@ -160,7 +171,7 @@ extension Optional<AuditJob> {
 }
 
 extension AuditJob {
-    fileprivate var fields: [(String, AuditValue)] {
+    var fields: [(String, AuditValue)] {
         [("job_id", .id(id)), ("job_type", .code(type.rawValue))] + (requestID.map { [("request_id", .ref($0))] } ?? [])
     }
 }

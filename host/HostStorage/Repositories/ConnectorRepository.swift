@@ -91,11 +91,18 @@ public struct ConnectorRepository: Sendable {
             guard updated.affected == 1 else { return false }
             try await tx.query(OAuthStateRepository.consumeOne, [.uuid(activation.state), .uuid(activation.user)])
             let calendar = activation.scopes.contains(GoogleScope.calendar)
-            try await ScheduleRepository.set(.calendarScan, enabled: calendar, for: activation.user, in: tx)
-            if calendar { try await tx.query(JobRepository.announce) }
+            let mail = activation.scopes.contains(GoogleScope.gmail)
+            try await ScheduleRepository.set(calendar: calendar, mail: mail, for: activation.user, in: tx)
+            try await tx.query(JobRepository.announce)
+            if activation.accountChanged {
+                let notice = NewJob.notice(
+                    .accountChanged, connector: activation.connector, version: activation.recordVersion,
+                    user: activation.user)
+                try await tx.query(JobRepository.insert, notice.parameters)
+            }
             let event = AuditEvent.googleConnectCompleted(
                 connector: activation.connector, calendarGranted: calendar,
-                gmailGranted: activation.scopes.contains(GoogleScope.gmail),
+                gmailGranted: mail,
                 accountChanged: activation.accountChanged, attestedMeasurement: activation.attestedMeasurement)
             try await tx.audit(event, for: activation.user)
             return true
@@ -144,6 +151,8 @@ public struct ConnectorRepository: Sendable {
             let parameters: [SQLValue] = [.uuid(id), .uuid(user), .int(expectedVersion), .text(reason)]
             guard try await tx.query(Self.setReconnectRequired, parameters).affected == 1 else { return false }
             try await ScheduleRepository.disableAll(of: user, in: tx)
+            let notice = NewJob.notice(.reconnect, connector: id, version: expectedVersion, user: user)
+            try await tx.query(JobRepository.insert, notice.parameters)
             try await tx.audit(.connectorReconnectRequired(connector: id, reason: reason), for: user)
             return true
         }

@@ -13,9 +13,29 @@ public struct JobRepository: Sendable {
     /// A claim that another one made impossible is rolled back by the unique index and repeated.
     public func claim(_ claim: JobClaim) async throws(StorageError) -> [ClaimedJob] {
         guard claim.maximum > 0 else { return [] }
+        var claimed: [ClaimedJob] = []
+        // A short look first; farther only when those who may not run fill it.
+        for depth in [2, 8, 64] {
+            var rest = claim
+            rest.maximum -= claimed.count
+            rest.maximumBackground -= claimed.count { !$0.lease.type.isPrompt }
+            let found = try await take(rest, depth: depth)
+            claimed += found.jobs
+            guard found.isWindowFull, claimed.count < claim.maximum else { break }
+        }
+        return claimed
+    }
+
+    private func take(
+        _ claim: JobClaim, depth: Int
+    ) async throws(StorageError) -> (jobs: [ClaimedJob], isWindowFull: Bool) {
         for _ in 0..<5 {
             do {
-                return try await pool.query(Self.claimDue, claim.parameters).map(Self.claimedJob)
+                let rows = try await pool.query(Self.claimDue, claim.parameters(depth: depth))
+                let jobs = try rows.map { row throws(StorageError) -> ClaimedJob? in
+                    try row.isNull(0) ? nil : try Self.claimedJob(row)
+                }
+                return (jobs.compactMap(\.self), try rows.required().bool(16))
             } catch {
                 switch error {
                 case .unique, .conflict, .userDeleted: continue
@@ -23,7 +43,17 @@ public struct JobRepository: Sendable {
                 }
             }
         }
-        return []
+        return ([], false)
+    }
+
+    /// Lets parked jobs move up whose user has too few in the queue; returns how many.
+    public func promoteParked(steps: Int = 1000) async throws(StorageError) -> Int {
+        var promoted = 0
+        // From anywhere to the end, then from the beginning.
+        for start in [UUID(), UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))] {
+            promoted += try await pool.query(Self.promoteParked, [.uuid(start), .int(steps)]).affected
+        }
+        return promoted
     }
 
     /// Takes back jobs whose lease has ended; each counts as an attempt.
@@ -38,7 +68,14 @@ public struct JobRepository: Sendable {
 
     /// Time until the earliest pending job is due, zero when one is due, `nil` when there is none.
     public func timeUntilNextDue() async throws(StorageError) -> Duration? {
-        try await pool.query(Self.nextDue).required().optional(0, Row.double).map { .seconds(max(0, $0)) }
+        let next = try await nextDue()
+        return next.isAnyDue ? .zero : next.untilNext
+    }
+
+    /// Whether a job is due, and the time until the next one that is not due yet.
+    public func nextDue() async throws(StorageError) -> (isAnyDue: Bool, untilNext: Duration?) {
+        let row = try await pool.query(Self.nextDue).required()
+        return (try row.bool(0), try row.optional(1, Row.double).map { .seconds(max(0, $0)) })
     }
 
     /// What waits, runs and lies dead, per type; types without any are left out.
@@ -50,13 +87,35 @@ public struct JobRepository: Sendable {
         }
     }
 
-    /// Extends a lease; `false` when it was lost: the execution stops and writes nothing.
+    /// Extends leases; returns the jobs whose lease was lost: their executions stop and write nothing.
+    public func heartbeat(_ leases: [JobLease], extendBy duration: Duration) async throws(StorageError) -> Set<UUID> {
+        guard !leases.isEmpty else { return [] }
+        let held: [SQLValue] = [.uuids(leases.map(\.job)), .ints(leases.map(\.token))]
+        let extended = try await pool.query(Self.extendMany, held + [.double(duration.inSeconds)])
+            .map { row throws(StorageError) in try row.uuid(0) }
+        let lost = Set(leases.map(\.job)).subtracting(extended)
+        guard !lost.isEmpty else { return [] }
+        // What is being ended right now was passed over and is not lost.
+        return lost.subtracting(
+            try await pool.query(Self.stillHeld, held).map { row throws(StorageError) in try row.uuid(0) })
+    }
+
+    /// Extends one lease; `false` when it was lost.
     public func heartbeat(_ lease: JobLease, extendBy duration: Duration) async throws(StorageError) -> Bool {
-        let parameters: [SQLValue] = [.uuid(lease.job), .int(lease.token), .double(duration.inSeconds)]
-        return try await pool.query(Self.extend, parameters).affected == 1
+        try await heartbeat([lease], extendBy: duration).isEmpty
     }
 
     // MARK: - Ending an execution
+
+    /// Ends executions that have no effect, in one statement; returns the jobs whose lease was still held.
+    public func finish(_ ended: [(lease: JobLease, outcome: String)]) async throws(StorageError) -> Set<UUID> {
+        guard !ended.isEmpty else { return [] }
+        let parameters: [SQLValue] = [
+            .uuids(ended.map(\.lease.job)), .ints(ended.map(\.lease.token)), .texts(ended.map(\.outcome)),
+        ]
+        return Set(
+            try await pool.query(Self.setManyDone, parameters).map { row throws(StorageError) in try row.uuid(0) })
+    }
 
     /// Commits the job's effect and its end in one transaction; `false` when the lease was lost and nothing happened.
     public func finish(_ lease: JobLease, _ effect: JobEffect) async throws(StorageError) -> Bool {
@@ -69,6 +128,10 @@ public struct JobRepository: Sendable {
                 }
             }
             for reminder in effect.reminders { try await Self.upsertReminder(reminder, in: tx) }
+            for job in effect.followUps { try await tx.query(Self.insert, job.parameters) }
+            if !effect.seen.isEmpty {
+                try await tx.query(Self.insertSeen, [.uuid(lease.user), .byteStrings(effect.seen)])
+            }
             if let sweep = effect.sweep { try await tx.query(Self.deleteVanished, sweep.parameters(lease.user)) }
             for event in effect.audits { try await tx.audit(event, for: lease.user) }
             return true
@@ -135,6 +198,14 @@ public struct JobRepository: Sendable {
         }
     }
 
+    /// Which of these digests belong to mail that was judged before.
+    public func seenMail(of user: UUID, among digests: [[UInt8]]) async throws(StorageError) -> Set<[UInt8]> {
+        guard !digests.isEmpty else { return [] }
+        return Set(
+            try await pool.query(Self.selectSeen, [.uuid(user), .byteStrings(digests)])
+                .map { row throws(StorageError) in try row.bytes(0) })
+    }
+
     private static func upsertReminder(_ reminder: NewJob, in tx: Transaction) async throws(StorageError) {
         let moved = try await tx.query(Self.upsert, reminder.parameters)
         if let row = moved.first, try !row.bool(0) { try await tx.query(announce) }
@@ -155,16 +226,17 @@ public struct JobRepository: Sendable {
 }
 
 extension JobClaim {
-    fileprivate var parameters: [SQLValue] {
+    /// - Parameter depth: rows looked at per running job and free place.
+    func parameters(depth: Int) -> [SQLValue] {
         [
-            .text(owner), .int(maximum), .int(maximumBackground), .int(perUserLimit), .double(lease.inSeconds),
-            .int(max(400, maximum * 8)),
+            .text(owner), .int(maximum), .int(max(0, maximumBackground)), .int(perUserLimit),
+            .double(lease.inSeconds), .int(depth),
         ]
     }
 }
 
 extension NewJob {
-    fileprivate var parameters: [SQLValue] {
+    var parameters: [SQLValue] {
         [
             .uuid(id), .uuid(user), .text(type.rawValue), .text(idempotencyKey), .time(dueAt), .time(expiresAt),
             .bytes(sealedPayload), .int(sealedKeyVersion.map(Int64.init)), .text(requestID), .text(traceparent),

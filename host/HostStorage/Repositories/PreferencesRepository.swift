@@ -37,10 +37,11 @@ public struct PreferencesRepository: Sendable {
 
     /// Replaces a user's preferences, with the audit row; the values are within their rules, the time zone exists.
     ///
-    /// No schedule moves with them: interval kinds follow the user's own phase, not the wall clock.
+    /// The brief moves with them; the calendar scan follows the user's own phase, not the wall clock.
     public func update(_ user: UUID, _ preferences: Preferences) async throws(StorageError) {
         try await pool.withTransaction { tx throws(StorageError) in
             try await tx.query(Self.upsert, [.uuid(user)] + preferences.parameters)
+            try await ScheduleRepository.follow(preferences, of: user, in: tx)
             try await tx.audit(
                 .preferencesUpdated(
                     meetingReminderMinutes: preferences.meetingReminderMinutes, timeZone: preferences.timeZone),

@@ -1,4 +1,5 @@
 import Foundation
+import HostRuntime
 
 /// An event of Google's calendar, as far as reminders need it.
 struct CalendarEvent: Sendable, Equatable {
@@ -9,8 +10,24 @@ struct CalendarEvent: Sendable, Equatable {
     /// Nil for an all-day event.
     let start: Date?
     let end: Date?
+    /// Dates of an all-day event, `YYYY-MM-DD`: the first, and the one after the last.
+    var days: (first: String, end: String)?
     /// The user's own answer to the invitation, if there is one.
     let ownResponse: String?
+
+    static func == (left: Self, right: Self) -> Bool {
+        left.id == right.id && left.title == right.title && left.status == right.status && left.type == right.type
+            && left.start == right.start && left.end == right.end && left.ownResponse == right.ownResponse
+            && left.days?.first == right.days?.first && left.days?.end == right.days?.end
+    }
+
+    /// Whether it belongs to a local day: it overlaps the day and was neither cancelled nor declined.
+    func isPart(of day: LocalDay, from: Date, to: Date) -> Bool {
+        guard status != "cancelled", ownResponse != "declined" else { return false }
+        if let days { return days.first <= day.text && max(days.end, days.first + "+") > day.text }
+        guard let start else { return false }
+        return start < to && (start >= from || (end ?? start) > from)
+    }
 
     /// Whether a reminder of it makes sense; whether it is still ahead is another question.
     var isRemindable: Bool {
@@ -60,13 +77,15 @@ struct CalendarPage: Decodable {
             get throws {
                 CalendarEvent(
                     id: id, title: summary ?? "", status: status, type: eventType, start: try start?.moment,
-                    end: try end?.moment, ownResponse: attendees?.first { $0.isSelf == true }?.responseStatus)
+                    end: try end?.moment, days: start?.date.map { ($0, end?.date ?? $0) },
+                    ownResponse: attendees?.first { $0.isSelf == true }?.responseStatus)
             }
         }
     }
 
     private struct Time: Decodable {
         let dateTime: String?
+        let date: String?
 
         var moment: Date? {
             get throws {

@@ -17,13 +17,13 @@ struct CalendarReader: Sendable {
 
     let enclave: any WorkerEnclave
 
-    /// Events that touch [from, to), up to 100.
+    /// Events that touch [from, to), up to 50 per page.
     func events(
-        of user: UUID, _ connector: Connector, from: Date, to: Date, context: CallContext
+        of user: UUID, _ connector: Connector, from: Date, to: Date, pages: Int = maximumPages, context: CallContext
     ) async throws(EnclaveCallError) -> CalendarListing {
         var events: [CalendarEvent] = []
         var pageToken: String?
-        for _ in 0..<Self.maximumPages {
+        for _ in 0..<pages {
             let resource = GoogleResource.calendarEvents(
                 timeMin: Self.text(from, rounded: .down), timeMax: Self.text(to, rounded: .up),
                 maxResults: UInt8(CalendarPage.maximumEvents), pageToken: pageToken)
@@ -42,6 +42,17 @@ struct CalendarReader: Sendable {
     }
 
     private static func page(of answer: GoogleGetAnswer) throws(EnclaveCallError) -> CalendarPage {
+        guard let page = CalendarPage(json: try GoogleAnswer.content(answer)) else {
+            throw .failed(EnclaveFailure(.providerResponseInvalid))
+        }
+        return page
+    }
+}
+
+/// What Google's statuses mean, whatever was read.
+enum GoogleAnswer {
+    /// The body of a success; anything else as the failure it is.
+    static func content(_ answer: GoogleGetAnswer) throws(EnclaveCallError) -> [UInt8] {
         guard (200...299).contains(answer.status) else {
             let status = answer.status == 403 && isQuota(answer.body) ? 429 : answer.status
             throw .failed(
@@ -49,10 +60,7 @@ struct CalendarReader: Sendable {
                     status >= 500 ? .providerUnavailable : .providerFailed, providerStatus: status,
                     retryAfterSeconds: answer.retryAfterSeconds))
         }
-        guard let page = CalendarPage(json: answer.body) else {
-            throw .failed(EnclaveFailure(.providerResponseInvalid))
-        }
-        return page
+        return answer.body
     }
 
     /// Whether Google's refusal is one of those that pass.

@@ -4,8 +4,7 @@ import HostStorage
 
 /// One claimed job, from running it to recording how it ended.
 ///
-/// The job's code runs beside its heartbeat and its limits and only returns a result. Every write is made here, under the
-/// lease; a lost lease therefore writes nothing.
+/// The job's code only returns a result. Every write is made here, under the lease; a lost lease therefore writes nothing.
 struct JobExecution: Sendable {
     /// Longest running time of a job.
     static let longestRun = Duration.seconds(600)
@@ -15,71 +14,40 @@ struct JobExecution: Sendable {
     let handlers: [JobType: any JobHandler]
     let stores: WorkerStores
     let policy: RetryPolicy
-    let lease: Duration
-    let timeLimit: Duration
-    let drain: Drain
+    let running: RunningJobs
+    let completions: Completions
     let report: WorkerReport
 
-    private enum Ending: Sendable {
-        case result(JobResult)
-        case leaseLost
-    }
-
-    func run(_ job: ClaimedJob) async {
+    /// - Parameter finished: called when the job's code has ended and only its result is left to be recorded.
+    func run(_ job: ClaimedJob, finished: () -> Void) async {
         let start = ContinuousClock.now
         report.jobStarted(job)
-        let end: WorkerReport.JobEnd
-        switch await outcome(of: job) {
-        case .leaseLost: end = .leaseLost
-        case .result(let result): end = await record(result, of: job)
-        }
+        let result = await result(of: job)
+        finished()
+        let end = if let result { await record(result, of: job) } else { WorkerReport.JobEnd.leaseLost }
+        running.end(job.lease.job)
         report.jobEnded(job, end, took: start.duration(to: .now))
     }
 
-    /// Whatever comes first: the job's result, the loss of its lease, its time limit, the end of the drain.
-    private func outcome(of job: ClaimedJob) async -> Ending {
-        if job.isExpired { return .result(.skipped("expired")) }
-        guard let handler = handlers[job.lease.type] else {
-            return .result(.permanent(JobProblem(code: "JOB_TYPE_UNKNOWN")))
+    /// The job's result, or why it was stopped; nil when the lease was lost.
+    private func result(of job: ClaimedJob) async -> JobResult? {
+        if job.isExpired { return .skipped("expired") }
+        guard let handler = handlers[job.lease.type] else { return .permanent(JobProblem(code: "JOB_TYPE_UNKNOWN")) }
+        let work = Task {
+            do throws(JobStop) { return try await handler.run(job) } catch { return error.result }
         }
-        return await withTaskGroup(of: Ending.self) { group in
-            group.addTask {
-                do throws(JobStop) {
-                    return .result(try await handler.run(job))
-                } catch {
-                    return .result(error.result)
-                }
-            }
-            group.addTask { await keepLease(job.lease) }
-            group.addTask {
-                try? await Task.sleep(for: timeLimit)
-                return .result(.transient(JobProblem(code: "JOB_TIMEOUT")))
-            }
-            group.addTask {
-                await drain.ended.wait()
-                return .result(.deferred(JobProblem(code: "WORKER_DRAINED")))
-            }
-            let first = await group.next() ?? .leaseLost
-            group.cancelAll()
-            return first
+        running.attach(work, to: job.lease.job)
+        let result = await withTaskCancellationHandler {
+            await work.value
+        } onCancel: {
+            work.cancel()
         }
-    }
-
-    /// Extends the lease every third of it; returns when it is lost, or could not be extended before its end.
-    private func keepLease(_ held: JobLease) async -> Ending {
-        var extended = ContinuousClock.now
-        while !Task.isCancelled {
-            try? await Task.sleep(for: lease / 3)
-            guard !Task.isCancelled else { break }
-            let asked = ContinuousClock.now
-            do throws(StorageError) {
-                guard try await stores.jobs.heartbeat(held, extendBy: lease) else { return .leaseLost }
-                extended = asked
-            } catch {
-                if extended.duration(to: .now) >= lease { return .leaseLost }
-            }
+        switch running.stop(of: job.lease.job) {
+        case nil: return result
+        case .leaseLost: return nil
+        case .timeLimit: return .transient(JobProblem(code: "JOB_TIMEOUT"))
+        case .drained: return .deferred(JobProblem(code: "WORKER_DRAINED"))
         }
-        return .leaseLost
     }
 
     // MARK: - Recording
@@ -101,7 +69,11 @@ struct JobExecution: Sendable {
     private func recordOnce(_ result: JobResult, of lease: JobLease) async throws(StorageError) -> WorkerReport.JobEnd {
         switch result {
         case .done(let effect):
-            guard try await stores.jobs.finish(lease, effect) else { return .leaseLost }
+            let isRecorded =
+                effect.isEmpty
+                ? try await completions.finish(lease, outcome: effect.outcome)
+                : try await stores.jobs.finish(lease, effect)
+            guard isRecorded else { return .leaseLost }
             return effect.outcome == "skipped:expired" ? .expired : .done
         case .transient(let problem, let retryAfter):
             switch try await stores.jobs.retry(lease, problem, policy: policy, retryAfter: retryAfter) {
@@ -117,8 +89,8 @@ struct JobExecution: Sendable {
             // Judged by the record's version, so it is right whoever holds the lease by now.
             _ = try await stores.connectors.markReconnectRequired(
                 connector, of: lease.user, expectedVersion: version, reason: "invalid_grant")
-            let effect = JobEffect(outcome: "skipped:connector_reconnect_required")
-            return try await stores.jobs.finish(lease, effect) ? .done : .leaseLost
+            return try await completions.finish(lease, outcome: "skipped:connector_reconnect_required")
+                ? .done : .leaseLost
         }
     }
 }

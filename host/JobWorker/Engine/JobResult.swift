@@ -72,6 +72,8 @@ extension JobProblem {
             case "WORKER_DRAINED": "The worker shut down while the job ran."
             case _ where code.hasPrefix("ENCLAVE_"): "The enclave could not be used."
             case _ where code.hasPrefix("CONNECTOR_"): "The stored connector could not be used."
+            case "NO_REGISTERED_DEVICE": "The user has no device to notify."
+            case _ where code.hasPrefix("GMAIL_"): "Gmail did not answer as expected."
             case _ where code.hasPrefix("GOOGLE_"): "Google did not answer as expected."
             default: "The job failed."
             }

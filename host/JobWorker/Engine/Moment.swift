@@ -74,7 +74,7 @@ final class WakeUp: Sendable {
     @discardableResult
     func wait(atMost limit: Duration) async -> Bool {
         await withTaskGroup(of: Bool.self) { group in
-            group.addTask { await self.wait() }
+            group.addTask { await self.waitForSignal() }
             group.addTask {
                 try? await Task.sleep(for: limit)
                 return false
@@ -85,7 +85,11 @@ final class WakeUp: Sendable {
         }
     }
 
-    private func wait() async -> Bool {
+    /// Returns at a signal or when the task is cancelled.
+    ///
+    /// - Returns: whether there was a signal.
+    @discardableResult
+    func waitForSignal() async -> Bool {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let isOver = state.withLock { state in

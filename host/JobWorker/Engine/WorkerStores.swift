@@ -1,3 +1,4 @@
+import HostRuntime
 public import HostStorage
 
 /// The repositories that the worker uses.
@@ -16,5 +17,13 @@ public struct WorkerStores: Sendable {
         connectors = ConnectorRepository(pool)
         preferences = PreferencesRepository(pool)
         devices = DeviceRepository(pool)
+    }
+}
+
+extension ScheduleRhythm {
+    init(_ configuration: ScheduleConfiguration) {
+        self.init(
+            calendarScan: configuration.calendarScanInterval, urgentEmail: configuration.urgentEmailInterval,
+            briefCatchUp: configuration.briefCatchUp)
     }
 }

@@ -52,11 +52,7 @@ struct MeetingReminderJob: JobHandler {
             meeting: meeting.title, start: meeting.startDate, now: now(),
             timeZone: TimeZone(identifier: inputs.preferences.timeZone) ?? .gmt)
         let payload = PushPayload(title: text.title, body: text.body, dueAt: job.dueAt)
-        let drafts = inputs.devices.map { (id: UUID(), device: $0.id) }
-        let sealed = try await sealer.seal(drafts.map { ($0.id, payload) }, as: .pushPayload)
-        let items = zip(drafts, sealed.contents).map { draft, content in
-            NewPush(id: draft.id, device: draft.device, sealedPayload: content, sealedKeyVersion: sealed.keyVersion)
-        }
+        let items = try await sealer.notifications(payload, for: inputs.devices)
         var action = base
         action.leadMinutes = text.minutesLeft
         action.selectedEventID = meeting.eventID

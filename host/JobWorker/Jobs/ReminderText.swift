@@ -32,9 +32,14 @@ struct ReminderText: Equatable, Sendable {
 
     /// A meeting's title on one line and cut to its limit; `Untitled meeting` when it is blank.
     static func title(_ text: String) -> String {
-        let line = text.split { $0.isWhitespace || $0.isNewline || $0.unicodeScalars.allSatisfy(\.isControl) }
-            .joined(separator: " ")
+        let line = line(text)
         return line.isEmpty ? "Untitled meeting" : cut(line, to: maximumTitleLength, bytes: maximumTitleBytes)
+    }
+
+    /// A text on one line.
+    static func line(_ text: String) -> String {
+        text.split { $0.isWhitespace || $0.isNewline || $0.unicodeScalars.allSatisfy(\.isControl) }
+            .joined(separator: " ")
     }
 
     /// Text cut at a limit ends with `...` inside it and between two characters.

@@ -34,6 +34,17 @@ struct Sealer: Sendable {
         }
     }
 
+    /// A notification for each device, sealed under ids of their own.
+    func notifications(
+        _ payload: PushPayload, for devices: [Device]
+    ) async throws(JobStop) -> [NewPush] {
+        let drafts = devices.map { (id: UUID(), device: $0.id) }
+        let sealed = try await seal(drafts.map { ($0.id, payload) }, as: .pushPayload)
+        return zip(drafts, sealed.contents).map { draft, content in
+            NewPush(id: draft.id, device: draft.device, sealedPayload: content, sealedKeyVersion: sealed.keyVersion)
+        }
+    }
+
     /// Opens the payload of a job.
     func open<Value: Decodable>(_ sealed: [UInt8], of job: UUID) async throws(JobStop) -> Value {
         let content: [UInt8]

@@ -90,8 +90,7 @@ public final class WorkerReport: Sendable {
     }
 
     func stepped(_ step: ScheduleStep) {
-        guard step.stepped > 0 else { return }
-        metrics.observe(.scheduleDriftSeconds, [.type: ScheduleKind.calendarScan.rawValue], step.longestDrift)
+        for drift in step.drifts { metrics.observe(.scheduleDriftSeconds, [.type: drift.kind.rawValue], drift.drift) }
     }
 
     func storageFailed(_ queue: String, _ error: StorageError) {

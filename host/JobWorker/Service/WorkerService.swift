@@ -17,6 +17,10 @@ public struct WorkerService: Service {
         public var log: HostLog
         public var metrics: MetricsRegistry
         public var now: @Sendable () -> Date
+        /// Writes briefs and judges mail.
+        public var author: any NotificationAuthor = DeterministicAuthor()
+        /// Take the place of the ones that come with the worker.
+        public var handlers: [JobType: any JobHandler] = [:]
 
         public init(
             configuration: WorkerConfiguration, maximumPushes: Int, stores: WorkerStores,
@@ -56,17 +60,27 @@ public struct WorkerService: Service {
             .calendarScan: CalendarScanJob(
                 stores: parts.stores, enclave: parts.enclave, interval: interval, now: parts.now),
             .meetingReminder: MeetingReminderJob(stores: parts.stores, enclave: parts.enclave, now: parts.now),
+            .morningBrief: MorningBriefJob(
+                stores: parts.stores, enclave: parts.enclave, author: parts.author, now: parts.now),
+            .urgentEmailCheck: UrgentEmailJob(
+                stores: parts.stores, enclave: parts.enclave, author: parts.author, now: parts.now),
+            .testNotification: TestNotificationJob(stores: parts.stores, enclave: parts.enclave, now: parts.now),
+            .connectorNotice: ConnectorNoticeJob(stores: parts.stores, enclave: parts.enclave, now: parts.now),
         ]
         let execution = JobExecution(
-            handlers: handlers, stores: parts.stores, policy: policy, lease: configuration.lease,
-            timeLimit: JobExecution.longestRun, drain: drain, report: report)
+            handlers: handlers.merging(parts.handlers) { $1 }, stores: parts.stores, policy: policy,
+            running: RunningJobs(
+                jobs: parts.stores.jobs, lease: configuration.lease, timeLimit: JobExecution.longestRun,
+                report: report),
+            completions: Completions(jobs: parts.stores.jobs), report: report)
         let settings = JobEngine.Settings(
             workerID: workerID, tick: configuration.tick, batchSize: configuration.batchSize,
-            perUserLimit: configuration.perUserConcurrency, lease: configuration.lease, policy: policy,
-            calendarScanInterval: configuration.schedules.isEnabled ? interval : nil)
+            maximumConcurrency: configuration.maximumConcurrency, perUserLimit: configuration.perUserConcurrency,
+            lease: configuration.lease, policy: policy,
+            schedules: configuration.schedules.isEnabled ? ScheduleRhythm(configuration.schedules) : nil)
         engine = JobEngine(
-            settings: settings, places: Places(maximum: configuration.maximumConcurrency), stores: parts.stores,
-            enclave: parts.enclave, execution: execution, drain: drain, report: report)
+            settings: settings, stores: parts.stores, enclave: parts.enclave, execution: execution, drain: drain,
+            report: report)
         let sending = PushSending(
             stores: parts.stores, enclave: parts.enclave, routes: parts.routes, drain: drain, report: report,
             now: parts.now)
