@@ -48,7 +48,7 @@ extension EndToEnd {
                 switch secret.kind {
                 case .refreshToken, .accessToken, .codeVerifier:
                     canaries.append(Canary("\(secret.kind)", secret.value))
-                case .clientSecret, .authorizationCode, .pushBearer: break
+                case .clientSecret, .authorizationCode, .pushBearer, .awsSecret: break
                 }
             }
             if let dataKey = try DataKeyReader.dataKey(of: environment) {
