@@ -35,6 +35,9 @@ public struct Phone: Sendable {
         self.authority = authority
     }
 
+    /// The same phone, as another process of the API sees it.
+    public func speaking(to api: String) -> Phone { Phone(api: api, token: token, authority: authority) }
+
     /// Status of a plain GET, nil when nothing answers.
     public static func status(_ url: String) async -> Int? {
         guard let response = try? await HTTPClient.shared.execute(HTTPClientRequest(url: url), timeout: .seconds(2))
