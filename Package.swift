@@ -280,6 +280,12 @@ if !enclaveOnly {
                 "EnclaveDevShim", "EnclaveVault", "Sodium",
             ]),
         test(
+            "KeyOperations",
+            [
+                "KeyOperations", "EnclaveClient", "EnclaveProtocol", "HostRuntime", "SimulatorKit", "SimulatedNitro",
+                asyncHTTPClient, nioCore, nioHTTP1, nioSSL, crypto, cryptoExtras,
+            ]),
+        test(
             "EnclaveKMS",
             ["EnclaveRuntime", "EnclaveVault", "EnclaveProtocol", "Sodium", "SimulatorKit", "SimulatedNitro"]),
         test("Simulator", ["SimulatorKit", asyncHTTPClient, nioCore, nioHTTP1, nioSSL, crypto, cryptoExtras]),
