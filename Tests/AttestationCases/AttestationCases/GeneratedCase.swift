@@ -1,4 +1,5 @@
 import AttestationVerifier
+import SimulatedNitro
 
 /// The files of one folder of `attestation-fixtures`, the same on every run.
 public struct GeneratedCase: Sendable {
@@ -30,4 +31,10 @@ public struct GeneratedCase: Sendable {
         case .failure(let refusal): "\(refusal)"
         }
     }
+}
+
+/// The authority of all generated documents.
+public enum TestAuthority {
+    /// Its root certificate, DER.
+    public static var root: [UInt8] { NitroDraft().authority.root }
 }
