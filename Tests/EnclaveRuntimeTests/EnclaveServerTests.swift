@@ -118,6 +118,15 @@ import Testing
         #expect(sessions.candidates(first: many[0]).map(\.id) == expected)
     }
 
+    /// There is no peer for one here; that it is bound shows when a second enclave wants the same port.
+    @Test(.enabled(if: FileManager.default.fileExists(atPath: "/dev/vsock"), "the kernel knows no vsock"))
+    func listensOnAVirtualMachineSocket() throws {
+        let bind = ["ENCLAVE_RUNTIME_BIND_ADDR": "vsock://\(UInt32.random(in: 100_000...1_000_000_000))"]
+        let enclave = try LocalEnclave(bind)
+        #expect(throws: EnclaveStartError.addressUnusable) { try LocalEnclave(bind) }
+        #expect(enclave.server.boundPort == 0)
+    }
+
     @Test func drainingRefusesSessionsAndEndsThem() throws {
         let enclave = try LocalEnclave()
         let session = try enclave.session(as: .api, store: MemoryStore())
