@@ -1,5 +1,6 @@
 import AttestationVerifier
 import SimulatedNitro
+import Sodium
 import Testing
 
 @Suite struct NitroChainTests {
@@ -85,7 +86,7 @@ import Testing
                 if level == .zonal { draft.notAfter = NitroStage.now + 60 }
             }))
         #expect(try verifier.verify(first, at: NitroStage.now).chainValidUntil == NitroStage.now + 60)
-        #expect(verifier.rememberedLinks == 5)
+        #expect(verifier.rememberedLinks == 4)
         let refusal = #expect(throws: NitroRefusal.self) { try verifier.verify(first, at: NitroStage.now + 61) }
         #expect(refusal?.fault == .expired)
         #expect(refusal?.place == "cabundle[2]")
@@ -143,7 +144,7 @@ import Testing
             return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
         }
         #expect(accepted == 64)
-        #expect(verifier.rememberedLinks == 5)
+        #expect(verifier.rememberedLinks == 4)
     }
 
     @Test func forgetsTheLongestUnusedBeyondItsBound() throws {
@@ -164,5 +165,8 @@ import Testing
         #expect(throws: NitroRefusal.self) { try NitroRoot(testPEM: "-----BEGIN CERTIFICATE-----\n") }
         #expect(try !NitroStage.root().isAWS)
         #expect(NitroRoot.aws.isAWS)
+        #expect(NitroRoot.aws.certificate.count == 533)
+        #expect(Hex.encode(NitroRoot.aws.fingerprint) == NitroRoot.awsFingerprint)
+        #expect(throws: Never.self) { try NitroRoot(testCertificate: NitroRoot.aws.certificate) }
     }
 }

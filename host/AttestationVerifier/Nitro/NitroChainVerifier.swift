@@ -21,17 +21,20 @@ public final class NitroChainVerifier: Sendable {
     public static let skewSeconds = Limits.clockLeewaySeconds
 
     private let root: NitroRoot
+    /// Read once; nil where nothing is trusted.
+    private let rootCertificate: SignedCertificate?
     private let links: LinkCache
     private let checksMade = Atomic(0)
 
-    /// A verifier that trusts `root` alone and remembers so many certificates: by default those of a hundred enclaves,
+    /// A verifier that trusts `root` alone and remembers so many certificates below it: by default of a hundred enclaves,
     /// each with a leaf of its own under three issuers.
     public init(root: NitroRoot = .aws, rememberedLinks: Int = 512) {
         self.root = root
+        rootCertificate = try? SignedCertificate(der: root.certificate, at: "root")
         links = LinkCache(capacity: rememberedLinks)
     }
 
-    /// Number of certificates that are remembered, the root among them.
+    /// Number of certificates that are remembered.
     public var rememberedLinks: Int { links.count }
 
     /// Signatures that were checked since the beginning.
@@ -44,7 +47,7 @@ public final class NitroChainVerifier: Sendable {
     public func verify(_ document: NitroDocument, at now: UInt64) throws(NitroRefusal) -> AuthenticNitroDocument {
         let timestamp = document.timestamp
         let latest = now.addingClamped(Self.skewSeconds)
-        let chain = try Chain(document, root: root, links: links)
+        let chain = try Chain(document, root: root, rootCertificate, links: links)
         let validUntil = try chain.check(at: max(now, min(timestamp, latest)))
         try chain.checkSignatures(rememberingIn: links) { checksMade.add(1, ordering: .relaxed) }
         checksMade.add(1, ordering: .relaxed)

@@ -65,7 +65,7 @@ public enum Recording {
                 kms_allowed_measurements: policy.kmsAllowedMeasurements.map(\.entry),
                 public_keys: policy.publicKeys.map(Base64.encode), maximum_age_seconds: policy.maximumAgeSeconds,
                 allow_unsigned: policy.allowsUnsigned,
-                nitro_root: policy.nitroRoot.certificate.map(Base64.encode)))
+                nitro_root: policy.nitroRoot.isAWS ? nil : Base64.encode(policy.nitroRoot.certificate)))
     }
 
     private static func writeJSON(_ value: some Encodable) -> [UInt8] {

@@ -13,9 +13,11 @@ struct Chain {
     var leaf: SignedCertificate { certificates[certificates.count - 1] }
 
     /// Reads the certificates under the pinned root.
-    init(_ document: NitroDocument, root: NitroRoot, links: LinkCache) throws(NitroRefusal) {
+    init(
+        _ document: NitroDocument, root: NitroRoot, _ rootCertificate: SignedCertificate?, links: LinkCache
+    ) throws(NitroRefusal) {
         let encodings = document.bundle + [document.certificate]
-        guard let first = encodings.first, root.pins(first) else {
+        guard let first = encodings.first, let rootCertificate, root.pins(first) else {
             throw NitroRefusal(
                 .rootNotPinned, at: Self.place(0, of: encodings.count),
                 expected: "SHA-256 \(Hex.encode(root.fingerprint))",
@@ -23,9 +25,9 @@ struct Chain {
         }
         var digests = [root.fingerprint]
         for der in encodings.dropFirst() { digests.append(Hash.sha256(digests[digests.count - 1] + der)) }
-        var certificates: [SignedCertificate] = []
-        var isKnown: [Bool] = []
-        for (index, der) in encodings.enumerated() {
+        var certificates = [rootCertificate]
+        var isKnown = [true]
+        for (index, der) in encodings.enumerated().dropFirst() {
             let known = links.certificate(digests[index])
             isKnown.append(known != nil)
             if let known {
@@ -65,7 +67,7 @@ struct Chain {
                     expected: "by the key of the certificate above", found: "of another key, or of other bytes")
             }
         }
-        links.remember(certificates, digests)
+        links.remember(certificates.dropFirst(), digests.dropFirst())
     }
 
     private static func place(_ index: Int, of count: Int) -> String {

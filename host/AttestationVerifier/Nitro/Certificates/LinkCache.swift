@@ -30,7 +30,7 @@ final class LinkCache: Sendable {
     }
 
     /// Remembers certificates under their digests.
-    func remember(_ certificates: [SignedCertificate], _ digests: [[UInt8]]) {
+    func remember(_ certificates: ArraySlice<SignedCertificate>, _ digests: ArraySlice<[UInt8]>) {
         state.withLock { state in
             for (certificate, digest) in zip(certificates, digests) where state.entries[digest] == nil {
                 state.uses += 1
