@@ -201,7 +201,7 @@ import Testing
         let (service, configuration) = try service([
             name: "kms:4:\(Base64.encode(encrypted("four", name, version: 4)))"
         ])
-        func offer(_ version: UInt32, _ ciphertext: [UInt8], as account: String = "ROLE") throws -> UInt32? {
+        @Sendable func offer(_ version: UInt32, _ ciphertext: [UInt8], as account: String = "ROLE") throws -> UInt32? {
             let set = credentials(account)
             return try service.offer(
                 KMSCredentials(
@@ -221,9 +221,35 @@ import Testing
         #expect(try offer(9, encrypted("nine", "KMS_KEY_ID", version: 9)) == 6)
         #expect(try offer(9, encrypted(String(repeating: "x", count: 256), name, version: 9)) == 6)
         #expect(clientSecret(configuration) == "six")
+        // One that waits for another is told so, and comes again.
+        bench.kms.state.withLock {
+            $0.onRequest = { [bench] request in
+                guard request.target.hasSuffix("Decrypt") else { return }
+                bench.kms.state.withLock { $0.onRequest = nil }
+                #expect(throws: EnclaveFailure(.overloaded)) { try offer(8, encrypted("eight", name, version: 8)) }
+            }
+        }
         // It does not depend on the set it comes with.
         #expect(try offer(7, encrypted("seven", name, version: 7), as: "JUNK") == 7)
         #expect(clientSecret(configuration) == "seven")
+    }
+
+    @Test func aHostCannotGoBelowTheMeasuredVersionOfTheClientSecret() throws {
+        let name = "GOOGLE_OAUTH_CLIENT_SECRET"
+        let (service, configuration) = try service([
+            name: "kms:4:\(Base64.encode(encrypted("four", name, version: 4)))"
+        ])
+        // The measured one is kept from being opened.
+        bench.kms.state.withLock {
+            $0.change = { request, members in if request.context["version"] == "4" { members["KeyId"] = "other" } }
+        }
+        let answer = try service.offer(
+            KMSCredentials(
+                accessKeyID: "ROLE", secretAccessKey: [0x78],
+                clientSecret: .init(version: 3, ciphertext: encrypted("three", name, version: 3))), session: 1)
+        #expect(answer == KMSCredentialsAnswer(.accepted, clientSecretVersion: nil))
+        #expect(clientSecret(configuration) == nil)
+        #expect(opened.value.withLock { $0 } == 0)
     }
 
     @Test func isNoOperationOfALocalKMS() throws {

@@ -120,6 +120,9 @@ extension Settings {
         if secret == nil, given(secretName) == nil, given("\(secretName)_FILE") == nil {
             violate(secretName, "is required: 1 to 255 characters, or \(secretName)_FILE")
         }
+        if let ciphertext = secret?.ciphertext, ciphertext.version == nil {
+            violate(secretName, "must be kms:<version>:<base64> when it begins with kms:")
+        }
         if let plain = secret?.current, !(1...255).contains(plain.count) {
             violate(secretName, "must be 1 to 255 characters")
         }

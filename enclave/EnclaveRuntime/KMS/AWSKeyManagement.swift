@@ -21,17 +21,19 @@ public final class AWSKeyManagement: KeyManagement {
     let key: AWSKeyID
     private let module: any SecureModule
     private let transport: any KMSTransport
+    private let log: Log
     private let pause: @Sendable (_ milliseconds: Int) -> Void
     private let recipients = RecipientKeys()
     let sets = Mutex(CredentialSets())
 
     init(
-        key: AWSKeyID, module: any SecureModule, transport: any KMSTransport,
+        key: AWSKeyID, module: any SecureModule, transport: any KMSTransport, log: Log,
         pause: @escaping @Sendable (_ milliseconds: Int) -> Void
     ) {
         self.key = key
         self.module = module
         self.transport = transport
+        self.log = log
         self.pause = pause
     }
 
@@ -58,12 +60,9 @@ public final class AWSKeyManagement: KeyManagement {
     }
 
     /// Opens a secret of the configuration, made for variable `name` and, where it has one, for `version`.
-    func open(
-        _ ciphertext: [UInt8], name: String, version: UInt32?, with credentials: AWSCredentials? = nil
-    ) throws(KMSFault) -> SecretBytes {
+    func open(_ ciphertext: [UInt8], name: String, version: UInt32?) throws(KMSFault) -> SecretBytes {
         let context = [("purpose", name)] + (version.map { [("version", String($0))] } ?? [])
-        guard let credentials else { return try callWithSets(.decrypt(ciphertext), context).takePlaintext() }
-        return try call(.decrypt(ciphertext), context, credentials, until: Self.deadline).takePlaintext()
+        return try callWithSets(.decrypt(ciphertext), context).takePlaintext()
     }
 
     /// Whether KMS gives this enclave a data key for these credentials; the key is thrown away.
@@ -119,12 +118,14 @@ public final class AWSKeyManagement: KeyManagement {
         do throws(KMSFault) {
             answer = try request(operation, context, credentials, recipient, until: deadline)
         } catch {
+            log.write(.warn, .keyManagement(operation: operation.target, fault: "\(error)"))
             // Where KMS itself refused nothing was encrypted to the key: a set that is no good costs none.
             if error == .credentialsRefused || error == .requestRefused { recipients.giveBack(recipient) }
             throw error
         }
         defer { recipients.make() }
         guard let plaintext = recipient.open(answer.envelope, atMost: Self.maximumPlaintextBytes) else {
+            log.write(.warn, .keyManagement(operation: operation.target, fault: "\(KMSFault.answerInvalid)"))
             throw .answerInvalid
         }
         if case .generateDataKey = operation, plaintext.count != Self.dataKeyBytes { throw .answerInvalid }

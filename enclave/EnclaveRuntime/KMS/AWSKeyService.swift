@@ -9,8 +9,12 @@ internal import Synchronization
 public final class AWSKeyService: KeyService {
     private struct State {
         var opened: (@Sendable () -> Void)?
+        /// One thread at a time opens secrets: whoever offers cannot hold the others' threads.
         var isOpening = false
     }
+
+    /// Longest client secret, in bytes.
+    private static let maximumClientSecretBytes = 255
 
     public var providerName: String { kms.providerName }
     private let kms: AWSKeyManagement
@@ -29,7 +33,7 @@ public final class AWSKeyService: KeyService {
             configuration,
             kms: AWSKeyManagement(
                 key: key, module: module, transport: KMSEndpoint(url: url, region: key.region, egress: egress),
-                pause: { Threads.sleep(milliseconds: $0) }))
+                log: log, pause: { Threads.sleep(milliseconds: $0) }))
     }
 
     init(_ configuration: EnclaveConfiguration, kms: AWSKeyManagement) {
@@ -52,8 +56,7 @@ public final class AWSKeyService: KeyService {
     public func offer(_ message: KMSCredentials, session: UInt64) throws(EnclaveFailure) -> KMSCredentialsAnswer {
         let offered = AWSCredentials(message)
         let outcome = try take(offered, session: session)
-        if outcome == .accepted { openSecrets() }
-        if let newer = message.clientSecret { adopt(newer, offered: outcome == .accepted ? offered : nil) }
+        try openSecrets(newer: message.clientSecret)
         return KMSCredentialsAnswer(outcome, clientSecretVersion: clientSecret.version > 0 ? clientSecret.version : nil)
     }
 
@@ -84,35 +87,36 @@ public final class AWSKeyService: KeyService {
         }
     }
 
-    /// Opens what is still closed; with the last one the enclave leaves `starting`. One thread at a time.
-    private func openSecrets() {
+    /// Adopts a newer client secret and opens what is still closed; with the last one the enclave leaves `starting`.
+    private func openSecrets(newer: KMSCredentials.ClientSecret?) throws(EnclaveFailure) {
+        // Never below the measured version, whether that one is open yet or not.
+        let floor = max(clientSecret.version, clientSecret.ciphertext?.version ?? 0)
+        let newer = newer.flatMap { $0.version > floor ? $0 : nil }
         let isMine = state.withLock { state in
-            guard state.opened != nil, !state.isOpening else { return false }
+            guard !state.isOpening, state.opened != nil || newer != nil else { return false }
             state.isOpening = true
             return true
         }
-        guard isMine else { return }
-        for secret in secrets where secret.current == nil {
-            guard let ciphertext = secret.ciphertext,
-                let opened = try? kms.open(ciphertext.bytes, name: secret.name, version: ciphertext.version)
-            else { continue }
-            _ = secret.adopt(Secret(opened), version: ciphertext.version)
+        guard isMine else {
+            if newer != nil { throw EnclaveFailure(.overloaded) }
+            return
         }
-        let isOpen = secrets.allSatisfy { $0.current != nil }
+        if let newer { open(clientSecret, .init(version: newer.version, bytes: newer.ciphertext)) }
+        for secret in secrets where secret.current == nil {
+            if let ciphertext = secret.ciphertext { open(secret, ciphertext) }
+        }
+        let isReady = secrets.allSatisfy { $0.current != nil } && kms.sets.withLock { $0.accepted != nil }
         let opened = state.withLock { state in
             state.isOpening = false
-            return isOpen ? state.opened.take() : nil
+            return isReady ? state.opened.take() : nil
         }
         opened?()
     }
 
-    /// Adopts a newer client secret once KMS has opened it; an older one is not even tried.
-    private func adopt(_ newer: KMSCredentials.ClientSecret, offered: AWSCredentials?) {
-        guard newer.version > clientSecret.version,
-            let opened = try? kms.open(
-                newer.ciphertext, name: clientSecret.name, version: newer.version, with: offered),
-            (1...255).contains(opened.count)
+    private func open(_ secret: ConfiguredSecret, _ ciphertext: ConfiguredSecret.Ciphertext) {
+        guard let opened = try? kms.open(ciphertext.bytes, name: secret.name, version: ciphertext.version),
+            secret !== clientSecret || opened.count <= Self.maximumClientSecretBytes
         else { return }
-        _ = clientSecret.adopt(Secret(opened), version: newer.version)
+        _ = secret.adopt(Secret(opened), version: ciphertext.version)
     }
 }

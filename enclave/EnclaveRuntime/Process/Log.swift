@@ -16,6 +16,8 @@ public enum LogEvent: Sendable {
     case ready(address: String, milliseconds: Int)
     case call(method: String, role: String, result: String, milliseconds: Int)
     case provider(host: String, status: Int, milliseconds: Int)
+    /// What KMS was asked, and why it came to nothing.
+    case keyManagement(operation: String, fault: String)
     case sessionEnded(role: String, reason: String)
     /// Every secret is open: calls are served.
     case open
@@ -33,6 +35,7 @@ public enum LogEvent: Sendable {
         case .ready: "enclave_ready"
         case .call: "enclave_call"
         case .provider: "provider_call"
+        case .keyManagement: "key_management_failed"
         case .sessionEnded: "session_ended"
         case .open: "enclave_open"
         case .devShim: "dev_shim_is_not_secure"
@@ -62,6 +65,7 @@ public enum LogEvent: Sendable {
             ]
         case .provider(let host, let status, let milliseconds):
             [("host", .text(host)), ("status", .number(status)), ("latency_ms", .number(milliseconds))]
+        case .keyManagement(let operation, let fault): [("operation", .text(operation)), ("reason", .text(fault))]
         case .sessionEnded(let role, let reason): [("role", .text(role)), ("reason", .text(reason))]
         case .unknownVariable(let name): [("variable", .text(name))]
         case .secureModule(let reason): [("reason", .text(reason))]
