@@ -58,6 +58,33 @@ import Testing
         #expect(try connection.challenge(challenge, deadline: deadline).nsmDocument != nil)
     }
 
+    @Test func theModulesTimeIsTheEnclavesTime() throws {
+        let stand = try ModuleStand()
+        stand.module.misbehave(.clock(offsetSeconds: 1000))
+        let errors = Pipe()
+        let process = try Executable.start(
+            "enclave-runtime",
+            remoteVariables(["NSM_DEVICE_PATH": stand.path, "KMS_ALLOWED_MEASUREMENTS": stand.measurement]),
+            errors: errors)
+        defer {
+            kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+        }
+        let deadline = MonotonicInstant.now.advanced(bySeconds: 20)
+        let connection = try PlainConnection(
+            to: .tcp(host: "127.0.0.1", port: try port(errors)), deadline: deadline)
+        let now = UInt64(Date().timeIntervalSince1970)
+        let document = try IdentityDocument(decoding: try connection.document(deadline: deadline).document)
+        #expect(document.issuedAt >= now + 990)
+        // By that clock a challenge of ours was over long ago.
+        let challenge = Challenge(
+            nonce: [UInt8](repeating: 1, count: 32), issuedAt: now, expiresAt: now + 60, purpose: "test",
+            requestID: "r")
+        #expect(throws: SessionError.refused(.challengeRefused)) {
+            try connection.challenge(challenge, deadline: deadline)
+        }
+    }
+
     @Test(arguments: [
         Misbehaviour.error(.internalError), .silence, .garbage, .truncated, .oversize, .hangUp, .otherNonce,
     ])
