@@ -11,7 +11,7 @@ public struct GeneratedCase: Sendable {
     /// Every case that is generated.
     public static func all() throws -> [GeneratedCase] {
         try Ed25519Cases.all() + NitroAcceptedCases.all() + NitroEnvelopeCases.all() + NitroPayloadCases.all()
-            + NitroChainCases.all() + NitroBindingCases.all() + DocumentCases.all()
+            + NitroChainCases.all() + NitroCertificateCases.all() + NitroBindingCases.all() + DocumentCases.all()
     }
 
     /// What was found in place of what `expected.json` demands; nil where both agree.
