@@ -16,7 +16,11 @@ final class LocalEnclave {
     let signingKey: [UInt8]
     private let hostKeys: [Role: Secret]
 
-    init(_ overrides: [String: String] = [:], google: ScriptedGoogle = ScriptedGoogle()) throws {
+    /// With `keyService` the enclave asks that instead of a local KMS, and is `starting` until it is open.
+    init(
+        _ overrides: [String: String] = [:], google: ScriptedGoogle = ScriptedGoogle(),
+        keyService: ((EnclaveConfiguration) -> any KeyService)? = nil
+    ) throws {
         self.google = google
         let folder = try TemporaryFolder()
         let seed = SecretBytes(random: 32)
@@ -41,8 +45,10 @@ final class LocalEnclave {
         let kms = try LocalKeyManagement(
             keyFile: configuration.localKeyFile, measurement: identity.measurement,
             allowedMeasurements: Set(configuration.allowedMeasurements))
+        let service = keyService?(configuration)
         server = try EnclaveServer(
-            configuration, evidence: evidence, kms: kms, provider: google, log: Log(level: .error, json: true))
+            configuration, evidence: evidence, kms: service ?? kms, keyService: service, provider: google,
+            log: Log(level: .error, json: true))
         hostKeys = keys
         self.folder = folder
         server.start()
