@@ -47,6 +47,10 @@ chaos *arguments:
 fuzz *arguments:
     scripts/fuzz {{arguments}}
 
+# Recorded evidence, made again bit for bit
+make-fixtures *arguments:
+    scripts/make-fixtures {{arguments}}
+
 # The evaluation harness
 backend-eval:
     scripts/eval --mode mocked

@@ -71,11 +71,21 @@ struct AttestationCasesCommand {
             var since = Date()
         }
         private let places: Mutex<[Place]>
+        private let ticks = Atomic(0)
         let total = Mutex(MutationRun.Tally())
 
         init(threads: Int) { places = Mutex([Place](repeating: Place(), count: threads)) }
 
         func enter(_ number: Int, thread: Int) { places.withLock { $0[thread] = Place(number: number) } }
+
+        /// How far the slowest thread is, every ten seconds.
+        func tell() {
+            guard let place = places.withLock({ $0.filter { $0.since < .distantFuture }.map(\.number).min() }),
+                ticks.wrappingAdd(1, ordering: .relaxed).newValue.isMultiple(of: 10)
+            else { return }
+            print("  \(place) …")
+            fflush(nil)
+        }
 
         func leave(_ thread: Int) { places.withLock { $0[thread].since = .distantFuture } }
 
@@ -98,6 +108,7 @@ struct AttestationCasesCommand {
         let watch = DispatchSource.makeTimerSource()
         watch.schedule(deadline: .now() + 1, repeating: 1)
         watch.setEventHandler {
+            progress.tell()
             guard let number = progress.hanging() else { return }
             print("mutation \(number) with seed \(seed) is judged for more than \(Int(hangSeconds)) s")
             exit(1)
