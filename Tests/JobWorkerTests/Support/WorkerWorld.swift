@@ -19,10 +19,13 @@ final class WorkerWorld: Sendable {
     let metrics = MetricsRegistry()
     let lines = Mutex<[String]>([])
     let settings: [String: String]
+    let handlers: [JobType: any JobHandler]
 
     init(
-        _ enclave: ScriptedEnclave, push: RecordingPush = RecordingPush(), settings: [String: String] = [:]
+        _ enclave: ScriptedEnclave, push: RecordingPush = RecordingPush(), settings: [String: String] = [:],
+        handlers: [JobType: any JobHandler] = [:]
     ) async throws {
+        self.handlers = handlers
         database = try #require(WorkerDatabase.current, "the suite lacks the trait .freshDatabase")
         self.enclave = enclave
         self.push = push
@@ -66,10 +69,11 @@ final class WorkerWorld: Sendable {
         let log = HostLog(
             process: .worker, threshold: .info, sink: LogSink { line in lines.lines.withLock { $0.append(line) } })
         let listener = Listener(PostgresConfiguration(url: database.url), channels: NotificationChannel.allCases)
-        return WorkerService(
-            WorkerService.Parts(
-                configuration: try configuration(), maximumPushes: 8, stores: stores, enclave: enclave,
-                routes: PushRoutes(sandbox: push, production: push), listener: listener, log: log, metrics: metrics))
+        var parts = WorkerService.Parts(
+            configuration: try configuration(), maximumPushes: 8, stores: stores, enclave: enclave,
+            routes: PushRoutes(sandbox: push, production: push), listener: listener, log: log, metrics: metrics)
+        parts.handlers = handlers
+        return WorkerService(parts)
     }
 
     private func configuration() throws -> WorkerConfiguration {

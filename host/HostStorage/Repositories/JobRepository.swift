@@ -226,7 +226,7 @@ public struct JobRepository: Sendable {
 }
 
 extension JobClaim {
-    /// - Parameter depth: rows looked at per running job and free place.
+    /// `depth` is the number of rows looked at per running job and free place.
     func parameters(depth: Int) -> [SQLValue] {
         [
             .text(owner), .int(maximum), .int(max(0, maximumBackground)), .int(perUserLimit),

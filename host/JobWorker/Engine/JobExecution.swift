@@ -18,7 +18,7 @@ struct JobExecution: Sendable {
     let completions: Completions
     let report: WorkerReport
 
-    /// - Parameter finished: called when the job's code has ended and only its result is left to be recorded.
+    /// Calls `finished` when the job's code has ended and only its result is left to be recorded.
     func run(_ job: ClaimedJob, finished: () -> Void) async {
         let start = ContinuousClock.now
         report.jobStarted(job)

@@ -88,7 +88,8 @@ struct MorningBriefJob: JobHandler {
     static func payload(_ text: BriefText, dueAt: Date) -> PushPayload {
         let headline = ReminderText.line(text.headline)
         let parts: [String?] = [text.summary, text.priorities.first, text.schedule.first, text.alerts.first]
-        let body = parts.compactMap { part in part.map { ReminderText.line($0) } }.filter { !$0.isEmpty }.joined(separator: " • ")
+        let body = parts.compactMap { part in part.map { ReminderText.line($0) } }.filter { !$0.isEmpty }.joined(
+            separator: " • ")
         return PushPayload(
             title: headline.isEmpty ? "Your morning brief" : ReminderText.cut(headline, to: maximumTitle, bytes: 512),
             body: ReminderText.cut(body, to: maximumBody, bytes: 1440), dueAt: dueAt)
