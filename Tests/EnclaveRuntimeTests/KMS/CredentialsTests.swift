@@ -109,6 +109,24 @@ import Testing
         #expect(inner.withLock { $0 } == ["overloaded", "overloaded", "accepted", "accepted"])
     }
 
+    @Test func theSameSetOfManyHostsIsPutToKMSOnce() throws {
+        let (service, _) = try service()
+        let others = Mutex<[KMSCredentialsAnswer.Outcome]>([])
+        bench.kms.state.withLock {
+            $0.onRequest = { _ in
+                for session in 1...9 as ClosedRange<UInt64> {
+                    if let answer = try? service.offer(credentials("ROLE"), session: session) {
+                        others.withLock { $0.append(answer.outcome) }
+                    }
+                }
+            }
+        }
+        #expect(try service.offer(credentials("ROLE"), session: 1).outcome == .accepted)
+        #expect(others.withLock { $0 } == Array(repeating: .kept, count: 9))
+        #expect(bench.requests.count == 1)
+        #expect(opened.value.withLock { $0 } == 1)
+    }
+
     @Test func aCandidateTakesOverWhenTheAcceptedSetIsRefused() throws {
         let (service, _) = try service()
         #expect(try service.offer(credentials("OLD"), session: 1).outcome == .accepted)
@@ -127,8 +145,8 @@ import Testing
         sets.withLock { sets in
             sets.accept(AWSCredentials(credentials("OLD", expiresAt: 100)))
             let next = AWSCredentials(credentials("NEXT", expiresAt: 500))
-            let isTried = sets.begin(next, session: 1)
-            #expect(isTried)
+            let reception = sets.receive(next, session: 1)
+            #expect(reception == .toBeTried)
             #expect(sets.inOrder(now: 50).map(\.accessKeyID) == ["OLD"])
             sets.keep(next)
             #expect(sets.inOrder(now: 99).map(\.accessKeyID) == ["OLD", "NEXT"])

@@ -183,7 +183,7 @@ struct KMSBench {
         let pauses = self.pauses
         client = AWSKeyManagement(
             key: try #require(AWSKeyID(keyARN)), module: module, transport: kms,
-            log: Log(level: .error, json: true),
+            log: Log(level: .error, json: true), recipientStock: 1,
             pause: { milliseconds in pauses.value.withLock { $0.append(milliseconds) } })
         if let name { client.sets.withLock { $0.accept(AWSCredentials(credentials(name))) } }
     }

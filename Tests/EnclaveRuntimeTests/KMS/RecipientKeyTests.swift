@@ -120,7 +120,7 @@ import Testing
     }
 
     @Test func aKeyIsLentOnceAndTheNextOneIsReady() throws {
-        let keys = RecipientKeys()
+        let keys = RecipientKeys(stock: 1)
         let first = try #require(keys.take(until: .now.advanced(bySeconds: 20)))
         keys.make()
         let second = try #require(keys.take(until: .now.advanced(bySeconds: 20)))

@@ -57,17 +57,24 @@ struct CredentialSets: Sendable {
         return sets.filter(isFresh) + sets.filter { !isFresh($0) }
     }
 
-    /// Takes in a set of `session` in place of its earlier one, to be tried by the caller, who tells the outcome by
-    /// `accept`, `keep` or `forget`; false when another one of this session, or three of others, are being tried.
-    mutating func begin(_ credentials: AWSCredentials, session: UInt64) -> Bool {
-        guard !candidates.contains(where: { $0.session == session && $0.isBeingTried }) else { return false }
+    /// What is to be done with a set that a session brings.
+    enum Reception { case isAccepted, isBeingTried, toBeTried, noRoom }
+
+    /// Takes in a set of `session` in place of its earlier one. One `toBeTried` is put to KMS by the caller, who tells
+    /// the outcome by `accept`, `keep` or `forget`; there is no room while another one of this session, or three of
+    /// others, are being tried.
+    mutating func receive(_ credentials: AWSCredentials, session: UInt64) -> Reception {
+        if accepted?.isSame(as: credentials) == true { return .isAccepted }
+        let tried = candidates.filter(\.isBeingTried)
+        if tried.contains(where: { $0.credentials.isSame(as: credentials) }) { return .isBeingTried }
+        guard !tried.contains(where: { $0.session == session }) else { return .noRoom }
         candidates.removeAll { $0.session == session }
         if candidates.count == Self.maximumCandidates {
-            guard let oldest = candidates.firstIndex(where: { !$0.isBeingTried }) else { return false }
+            guard let oldest = candidates.firstIndex(where: { !$0.isBeingTried }) else { return .noRoom }
             candidates.remove(at: oldest)
         }
         candidates.append(Candidate(session: session, credentials: credentials, isBeingTried: true))
-        return true
+        return .toBeTried
     }
 
     mutating func accept(_ credentials: AWSCredentials) {

@@ -15,6 +15,8 @@ public final class AWSKeyManagement: KeyManagement {
     static let userData = Array("alfred-kms/1".utf8)
     /// Largest plaintext that KMS encrypts, in bytes.
     static let maximumPlaintextBytes = 4096
+    /// Recipient keys kept ready: at start one call tries the credentials and two open secrets.
+    static let recipientStock = 3
     private static let dataKeyBytes = 32
 
     public let providerName = "aws"
@@ -23,17 +25,18 @@ public final class AWSKeyManagement: KeyManagement {
     private let transport: any KMSTransport
     private let log: Log
     private let pause: @Sendable (_ milliseconds: Int) -> Void
-    private let recipients = RecipientKeys()
+    private let recipients: RecipientKeys
     let sets = Mutex(CredentialSets())
 
     init(
         key: AWSKeyID, module: any SecureModule, transport: any KMSTransport, log: Log,
-        pause: @escaping @Sendable (_ milliseconds: Int) -> Void
+        recipientStock: Int = recipientStock, pause: @escaping @Sendable (_ milliseconds: Int) -> Void
     ) {
         self.key = key
         self.module = module
         self.transport = transport
         self.log = log
+        recipients = RecipientKeys(stock: recipientStock)
         self.pause = pause
     }
 
@@ -114,22 +117,21 @@ public final class AWSKeyManagement: KeyManagement {
         until deadline: MonotonicInstant
     ) throws(KMSFault) -> Opened {
         guard let recipient = recipients.take(until: deadline) else { throw .unavailable }
-        let answer: KMSAnswer
         do throws(KMSFault) {
-            answer = try request(operation, context, credentials, recipient, until: deadline)
+            let answer = try request(operation, context, credentials, recipient, until: deadline)
+            guard let plaintext = recipient.open(answer.envelope, atMost: Self.maximumPlaintextBytes) else {
+                throw .answerInvalid
+            }
+            if case .generateDataKey = operation, plaintext.count != Self.dataKeyBytes { throw .answerInvalid }
+            recipients.make()
+            return Opened(plaintext: plaintext, ciphertext: answer.ciphertext)
         } catch {
             log.write(.warn, .keyManagement(operation: operation.target, fault: "\(error)"))
             // Where KMS itself refused nothing was encrypted to the key: a set that is no good costs none.
             if error == .credentialsRefused || error == .requestRefused { recipients.giveBack(recipient) }
+            recipients.make()
             throw error
         }
-        defer { recipients.make() }
-        guard let plaintext = recipient.open(answer.envelope, atMost: Self.maximumPlaintextBytes) else {
-            log.write(.warn, .keyManagement(operation: operation.target, fault: "\(KMSFault.answerInvalid)"))
-            throw .answerInvalid
-        }
-        if case .generateDataKey = operation, plaintext.count != Self.dataKeyBytes { throw .answerInvalid }
-        return Opened(plaintext: plaintext, ciphertext: answer.ciphertext)
     }
 
     private func request(

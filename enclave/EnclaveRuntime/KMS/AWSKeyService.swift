@@ -64,15 +64,12 @@ public final class AWSKeyService: KeyService {
     private func take(
         _ offered: AWSCredentials, session: UInt64
     ) throws(EnclaveFailure) -> KMSCredentialsAnswer.Outcome {
-        enum Step { case known, tried, full }
-        let step = kms.sets.withLock { sets in
-            if sets.accepted?.isSame(as: offered) == true { return Step.known }
-            return sets.begin(offered, session: session) ? .tried : .full
-        }
-        switch step {
-        case .known: return .accepted
-        case .full: throw EnclaveFailure(.overloaded)
-        case .tried: break
+        switch kms.sets.withLock({ $0.receive(offered, session: session) }) {
+        case .isAccepted: return .accepted
+        // Every process of a deployment brings the same set: one of them waits for KMS.
+        case .isBeingTried: return .kept
+        case .noRoom: throw EnclaveFailure(.overloaded)
+        case .toBeTried: break
         }
         do throws(KMSFault) {
             try kms.probe(offered, version: keyVersion)
@@ -92,6 +89,7 @@ public final class AWSKeyService: KeyService {
         // Never below the measured version, whether that one is open yet or not.
         let floor = max(clientSecret.version, clientSecret.ciphertext?.version ?? 0)
         let newer = newer.flatMap { $0.version > floor ? $0 : nil }
+        guard kms.sets.withLock({ $0.accepted != nil }) else { return }
         let isMine = state.withLock { state in
             guard !state.isOpening, state.opened != nil || newer != nil else { return false }
             state.isOpening = true
@@ -105,7 +103,7 @@ public final class AWSKeyService: KeyService {
         for secret in secrets where secret.current == nil {
             if let ciphertext = secret.ciphertext { open(secret, ciphertext) }
         }
-        let isReady = secrets.allSatisfy { $0.current != nil } && kms.sets.withLock { $0.accepted != nil }
+        let isReady = secrets.allSatisfy { $0.current != nil }
         let opened = state.withLock { state in
             state.isOpening = false
             return isReady ? state.opened.take() : nil
