@@ -236,7 +236,8 @@ if !enclaveOnly {
             path: "Tests/LocalStack/alfred-local", swiftSettings: base),
 
         .target(
-            name: "AttestationCases", dependencies: ["AttestationVerifier", "EnclaveProtocol", "Sodium", "SimulatedNitro"],
+            name: "AttestationCases",
+            dependencies: ["AttestationVerifier", "EnclaveProtocol", "Sodium", "SimulatedNitro"],
             path: "Tests/AttestationCases/AttestationCases", swiftSettings: base),
         .executableTarget(
             name: "attestation-bench",
