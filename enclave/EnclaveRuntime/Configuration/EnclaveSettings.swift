@@ -156,7 +156,7 @@ extension Settings {
         let hosts = google.map { [$0.tokenURL, $0.revokeURL, $0.calendarURL, $0.gmailURL].map(\.origin) } ?? []
         var routes: [String: Endpoint] = [:]
         let name = "ENCLAVE_EGRESS_ROUTES"
-        for entry in given(name) == nil ? [] : list(name, default: [], atMost: 32) {
+        for entry in given(name) == nil ? [] : list(name, default: [], atMost: 16) {
             let parts = entry.split(separator: "=", maxSplits: 1).map { trimmed(String($0)) }
             guard parts.count == 2, let target = Endpoint(clientURL: parts[1]) else {
                 violate(name, "every entry must be host:port=tcp://host:port or host:port=vsock://cid:port")

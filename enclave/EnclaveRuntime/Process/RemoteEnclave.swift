@@ -38,8 +38,8 @@ public enum RemoteEnclave {
         } catch {
             throw ConfigurationViolation("NSM_DEVICE_PATH", "is no secure module that answers (\(error))")
         }
-        guard Hardening.seed(random) else {
-            throw ConfigurationViolation("NSM_DEVICE_PATH", "its randomness cannot be given to the kernel")
+        guard random.count >= 32, Hardening.seed(random) else {
+            throw ConfigurationViolation("NSM_DEVICE_PATH", "gives too little randomness, or the kernel takes none")
         }
         return module
     }
