@@ -32,6 +32,8 @@ final class FakeEnclave: PlainHandler, CallHandler {
     let identity: Identity
     let hosts: [[UInt8]: Role]
     let seen = Mutex(Seen())
+    /// What `health` says now; from `identity` at first.
+    let status: Mutex<HealthAnswer.Status>
     private let script: Script
     private let staticPublicKey: [UInt8]
     private let signingKey = Ed25519.SigningKey()
@@ -42,6 +44,7 @@ final class FakeEnclave: PlainHandler, CallHandler {
         script: @escaping Script = FakeEnclave.echo
     ) throws {
         self.identity = identity
+        status = Mutex(identity.status)
         self.hosts = hosts
         self.script = script
         let key = X25519.PrivateKey()
@@ -67,7 +70,7 @@ final class FakeEnclave: PlainHandler, CallHandler {
     // MARK: Before a session
 
     func health() -> HealthAnswer {
-        HealthAnswer(status: identity.status, environment: "local", mode: "dev-shim", uptimeSeconds: 1)
+        HealthAnswer(status: status.withLock { $0 }, environment: "local", mode: "dev-shim", uptimeSeconds: 1)
     }
 
     func document() throws(EnclaveFailure) -> DocumentAnswer {

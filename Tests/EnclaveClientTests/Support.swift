@@ -32,14 +32,15 @@ struct TestHost: Sendable {
     }
 
     func client(
-        of enclave: FakeEnclave, sessions: Int = 1, change: (inout EnclaveClientConfiguration) -> Void = { _ in }
+        of enclave: FakeEnclave, sessions: Int = 1, credentials: (any CredentialSource)? = nil,
+        change: (inout EnclaveClientConfiguration) -> Void = { _ in }
     ) -> EnclaveClient {
         var configuration = EnclaveClientConfiguration(
             mode: .devShim, endpoint: .tcp(host: "127.0.0.1", port: enclave.port), role: role, sessions: sessions,
             callTimeout: .seconds(10), probeAttempts: 1, policy: policy(enclave))
         change(&configuration)
         return EnclaveClient(
-            configuration: configuration, hostKey: key, records: records, metrics: metrics,
+            configuration: configuration, hostKey: key, records: records, credentials: credentials, metrics: metrics,
             log: HostLog(process: .tests, threshold: .error))
     }
 }

@@ -63,6 +63,8 @@ public struct StackEnvironment: Sendable {
 
     /// The database of the migrations, with the owner's rights.
     public var ownerDatabaseURL: String { servers["OWNER_DATABASE_URL"] ?? "" }
+    /// The database with the operator's rights.
+    public var operatorDatabaseURL: String { servers["OPERATOR_DATABASE_URL"] ?? "" }
     /// The Redis of this system.
     public var redisURL: String { servers["REDIS_URL"] ?? "" }
 
