@@ -95,7 +95,6 @@ extension EnvironmentCatalogue {
             meaning: "test root for Nitro documents"),
         row(
             "NSM_DEVICE_PATH", .attestation, enclaveOnly, .value("/dev/nsm"), .path, .defaultOnly,
-            notReadYet: Unread.secureModule,
             meaning: "NSM device, or the socket of its simulator"),
     ]
 
