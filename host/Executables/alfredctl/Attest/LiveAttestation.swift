@@ -45,7 +45,8 @@ struct LiveAttestation {
         took = start.duration(to: .now)
         self.challenge = challenge
         judgedAt = unixSeconds()
-        report = verifier.report(on: answer, to: challenge, now: judgedAt)
+        report = verifier.report(
+            on: answer, to: challenge, now: judgedAt, whileStarting: health.status == .starting)
     }
 
     private static func asking<Answer>(
