@@ -50,9 +50,6 @@ public struct DocumentCase: Sendable {
         }
     }
 
-    /// The names of the four files.
-    public static let fileNames = ["document.cbor", "root.pem", "context.json", "expected.json"]
-
     private let document: [UInt8]
     private let root: NitroRoot
     private let context: Context
@@ -65,6 +62,9 @@ public struct DocumentCase: Sendable {
         root = try pem == "AWS\n" ? .aws : NitroRoot(testPEM: pem)
         context = try JSONDecoder().decode(Context.self, from: Data(files["context.json"] ?? []))
         expected = try JSONDecoder().decode(Verdict.self, from: Data(files["expected.json"] ?? []))
+        guard ["accept", "authentic", "refuse"].contains(expected.verdict) else {
+            throw RecordedEvidence.ReadError.malformed(part: "expected")
+        }
     }
 
     /// What was found and what was demanded, where the two differ.
