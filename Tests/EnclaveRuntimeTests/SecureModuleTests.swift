@@ -121,6 +121,27 @@ import Testing
             } == .malformed)
     }
 
+    /// What is read is read to its end, whatever stands there.
+    @Test func noMutationOfAnAnswerCrashesTheReader() throws {
+        var generator = SystemRandomNumberGenerator()
+        let document = SimulatedSecureModule(registers: Registers.make(image: "x", instanceID: "i-1"))
+            .document(userData: [1], nonce: [2])
+        for round in 0..<5000 {
+            var bytes = document
+            if round.isMultiple(of: 3) {
+                bytes.removeLast(Int.random(in: 1...bytes.count, using: &generator))
+                #expect(throws: EnclaveRuntime.SecureModuleError.malformed) { try OwnDocument(bytes) }
+            } else {
+                for _ in 0..<Int.random(in: 1...4, using: &generator) {
+                    bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(
+                        in: 0...255, using: &generator)
+                }
+                _ = try? OwnDocument(bytes)
+            }
+            _ = try? NSMMessages.answer(bytes, "Attestation", "document", atMost: 4096)
+        }
+    }
+
     @Test func readsTheFormsOfTheDriver() throws {
         let random = try #require(unhex("a16947657452616e646f6da16672616e646f6d420102"))
         #expect(try NSMMessages.answer(random, "GetRandom", "random", atMost: 256) == [1, 2])
