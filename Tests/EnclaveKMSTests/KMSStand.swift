@@ -12,7 +12,6 @@ import Testing
 /// The simulated KMS behind TLS, with a key policy for one image on one instance, and enclaves that ask it.
 struct KMSStand: Sendable {
     static let image = Registers.make(image: "alfred", instanceID: "i-0123456789abcdef0")
-    static let store = WrappedKeys()
 
     let endpoints: SimulatorEndpoints
     let control: SimulatorControl
@@ -41,16 +40,20 @@ struct KMSStand: Sendable {
         }
     }
 
-    /// Data keys for the image on the instance alone; ciphertext of configuration by the operator.
-    static func policy(_ more: String = "") -> String {
-        let registers = (0...3).map { index in
-            "\"kms:RecipientAttestation:PCR\(index)\":\"\(image[index].map { String(format: "%02x", $0) }.joined())\""
-        }.joined(separator: ",")
+    /// Data keys for the images on the instance alone; ciphertext of configuration by the operator.
+    static func policy(_ more: String = "", for images: [[[UInt8]]] = [image]) -> String {
+        let releases = images.map { image in
+            let registers = (0...3).map { index in
+                "\"kms:RecipientAttestation:PCR\(index)\":\"\(image[index].map { String(format: "%02x", $0) }.joined())\""
+            }
+            return """
+                {"Effect":"Allow","Principal":{"AWS":"\(KMSSettings.parentRole)"},
+                 "Action":["kms:Decrypt","kms:GenerateDataKey"],"Resource":"*",
+                 "Condition":{"StringEqualsIgnoreCase":{\(registers.joined(separator: ","))}}},
+                """
+        }
         return """
-            {"Statement":[
-            {"Effect":"Allow","Principal":{"AWS":"\(KMSSettings.parentRole)"},
-             "Action":["kms:Decrypt","kms:GenerateDataKey"],"Resource":"*",
-             "Condition":{"StringEqualsIgnoreCase":{\(registers)}}},
+            {"Statement":[\(releases.joined())
             {"Effect":"Allow","Principal":{"AWS":"\(KMSSettings.operatorRole)"},"Action":"kms:Encrypt","Resource":"*",
              "Condition":{"StringEquals":{"kms:EncryptionContext:purpose":
              ["GOOGLE_OAUTH_CLIENT_SECRET","TEE_ATTESTATION_SIGNING_PRIVATE_KEY"]}}}\(more)]}

@@ -137,6 +137,53 @@ import Testing
         }
     }
 
+    @Test func aReleaseOpensWhatTheOneBeforeSealedUntilItsRegistersLeaveThePolicy() async throws {
+        try await KMSStand.run { stand in
+            let newImage = Registers.make(image: "alfred-2", instanceID: "i-0123456789abcdef0")
+            let store = WrappedKeys()
+            let first = try stand.enclave()
+            #expect(try await first.offer(stand.role).outcome == .accepted)
+            let sealed = try await seal(try first.vault(), store)
+            #expect(try await stand.enclave(registers: newImage).offer(stand.role).outcome == .refused)
+
+            // Both are allowed while one replaces the other; the new one rotates the data key.
+            try await stand.control.setKMSPolicy(KMSStand.policy(for: [KMSStand.image, newImage]))
+            let second = try stand.enclave(registers: newImage)
+            #expect(try await second.offer(stand.role).outcome == .accepted)
+            let rotating = try second.vault(2, [1])
+            #expect(try await open(sealed, rotating, store) == "payload")
+            let rewrapped = try await blocking { [user] in
+                try rotating.rewrapData(
+                    purpose: .jobPayload, user: user, recordID: "job", recordVersion: 0, sealed: sealed, port: store)
+            }
+            #expect(try await open(rewrapped, try first.vault(1, [2]), store) == "payload")
+
+            // The old release ends: its image gets nothing more, and the old version opens no more.
+            try await stand.control.setKMSPolicy(KMSStand.policy(for: [newImage]))
+            #expect(await refusal { _ = try await open(rewrapped, try first.vault(1, [2]), store) } == .keyStoreFailed)
+            let third = try second.vault(2)
+            #expect(try await open(rewrapped, third, store) == "payload")
+            #expect(await refusal { _ = try await open(sealed, third, store) } == .keyPolicyMismatch)
+        }
+    }
+
+    @Test func aServiceOutOfOrderIsAskedAgainAndCredentialsAreKept() async throws {
+        try await KMSStand.run { stand in
+            let enclave = try stand.enclave()
+            try await stand.control.setFault(Fault(.kms, effect: .status(code: 503), times: 2))
+            #expect(try await enclave.offer(stand.role).outcome == .accepted)
+            let renewed = AWSCredentialSet.random(principal: KMSSettings.parentRole)
+            try await stand.control.addAWSCredentials(renewed)
+            try await stand.control.setFault(Fault(.kms, effect: .status(code: 503)))
+            #expect(try await enclave.offer(renewed, session: 2).outcome == .kept)
+            try await stand.control.clearFaults(.kms)
+            // The accepted set ends; the one that was kept takes its place without being brought again.
+            try await stand.control.removeAWSCredentials(id: stand.role.accessKeyID)
+            let store = WrappedKeys()
+            #expect(try await seal(try enclave.vault(), store).count > 0)
+        }
+    }
+
     @Test func aWrappedKeyThatTheHostMadeIsDeniedOrRefusedByItsLineage() async throws {
         try await KMSStand.run { stand in
             let enclave = try stand.enclave()

@@ -101,7 +101,7 @@ private final class Slot: Sendable {
 
     private let key = Mutex<DataKey?>(nil)
     private let failures = Mutex(Failures())
-    /// Held while loading, which ends with the deadline of the call that loads.
+    /// Held while loading, which ends with the deadline of the call that loads and the limit that KMS has of its own.
     private let gate = Mutex<Void>(())
 
     var loaded: DataKey? { key.withLock { $0 } }
