@@ -12,8 +12,9 @@ extension EndToEnd {
                 let environment = try #require(await stack.environment)
                 let one = try await stack.phone(subject: "user_two_apis")
                 let two = try await Self.second(stack, one)
-                try await Self.repeatedRequestsAreDoneOnce(one, two, environment)
-                try await Self.theAssistantReadsTheCalendar(one, two, try await stack.control)
+                let control = try await stack.control
+                try await Self.repeatedRequestsAreDoneOnce(one, two, environment, control)
+                try await Self.theAssistantReadsTheCalendar(one, two, control)
                 try await Self.deletionIsAskedForOnce(one, two, environment)
             }
         }
@@ -81,7 +82,7 @@ extension EndToEnd {
         }
 
         private static func repeatedRequestsAreDoneOnce(
-            _ one: Phone, _ two: Phone, _ environment: StackEnvironment
+            _ one: Phone, _ two: Phone, _ environment: StackEnvironment, _ control: SimulatorControl
         ) async throws {
             try await one.register(device: "iphone", token: String(repeating: "ab", count: 32))
             let key = ["Idempotency-Key": "test-1"]
@@ -101,6 +102,10 @@ extension EndToEnd {
             #expect(again.headers["idempotency-replayed"] == "true" && done == [again.body])
             let jobs = "select count(*) from alfred.jobs where type = 'TEST_NOTIFICATION'"
             #expect(try Tool.psql(jobs, environment) == "1")
+            _ = try await eventually("the test notification") { () -> Bool? in
+                try await control.deliveries().isEmpty ? nil : true
+            }
+            #expect(try await control.deliveries().map(\.title) == ["Canary-Title"])
             let dump = String(decoding: try Tool.dumpPostgres(environment), as: UTF8.self)
             #expect(!dump.contains("Canary-Title") && !dump.contains("test-1\t"))
         }

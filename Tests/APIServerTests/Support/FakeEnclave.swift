@@ -101,6 +101,7 @@ final class FakeEnclave: EnclavePort {
         guard let record = try? await records.get(user: user.uuid, connector: connector.uuid) else {
             throw .failed(EnclaveFailure(.recordMissing))
         }
+        guard record.sealed != [0] else { throw .failed(EnclaveFailure(.recordRevoked)) }
         let tombstone = SealedRecordWrite(
             user: user.uuid, connector: connector.uuid, provider: .google, expectedVersion: record.recordVersion,
             newVersion: record.recordVersion + 1, keyID: "k", keyVersion: 1, sealed: [0])

@@ -15,7 +15,9 @@ final class FirstByteHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard edge.wantsBytes else { return }
         edge.bytesArrived()
+        let (count, before) = (unwrapInboundIn(data).readableBytes, edge.partsRead)
         context.fireChannelRead(data)
+        edge.bytesPassed(count, read: edge.partsRead != before)
     }
 }
 
@@ -35,6 +37,10 @@ final class EdgeHandler: ChannelDuplexHandler {
     private var isDraining = false
     /// The decoder reads nothing behind this request and would keep every byte.
     private var isLastRequest = false
+    /// Parts that the decoder made of what came in.
+    private(set) var partsRead: UInt64 = 0
+    /// Bytes since the last of them.
+    private var silentBytes = 0
     private var requestHeaders = HTTPHeaders()
     private var requestStart = ContinuousClock.now
 
@@ -81,10 +87,18 @@ final class EdgeHandler: ChannelDuplexHandler {
         expect(within: EdgeLimits.headSeconds)
     }
 
+    /// The decoder keeps nothing of what it skips, but nobody may go on with that for ever.
+    func bytesPassed(_ count: Int, read: Bool) {
+        silentBytes = read ? 0 : silentBytes + count
+        guard silentBytes > EdgeLimits.maximumSilentBytes, !state.isRejected, wantsBytes else { return }
+        reject(state.isInBody ? .payloadTooLarge : .headersTooLarge)
+    }
+
     // MARK: - Requests
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !state.isRejected else { return }
+        partsRead &+= 1
         var data = data
         switch unwrapInboundIn(data) {
         case .head(var head):

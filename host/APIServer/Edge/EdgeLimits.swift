@@ -4,6 +4,8 @@ enum EdgeLimits {
     static let maximumHeadBytes = 16 * 1024
     static let maximumHeaderFields = 100
     static let maximumBodyBytes = 64 * 1024
+    /// Bytes that may come in without being part of a head or a body: empty lines, extensions of chunks.
+    static let maximumSilentBytes = 64 * 1024
     /// From the first byte of a head to its end.
     static let headSeconds: Int64 = 10
     /// From the end of a head to the end of its body.

@@ -38,7 +38,8 @@ public struct PrivacyRequestRepository: Sendable {
     /// Nil when the request that was in the way was completed meanwhile.
     private func tryOpen(for user: UUID) async throws(StorageError) -> UUID? {
         try await pool.withTransaction { tx throws(StorageError) in
-            guard try await tx.query(Self.lockUser, [.uuid(user)]).count == 1 else { throw .userDeleted }
+            // Whoever is deleted after this look is refused by the audit row's trigger.
+            guard try await tx.query(Self.selectUser, [.uuid(user)]).count == 1 else { throw .userDeleted }
             let id = UUID()
             if try await tx.query(Self.insert, [.uuid(id), .uuid(user)]).affected == 1 {
                 try await tx.audit(.privacyDeleteAllRequested(request: id), for: user)
@@ -58,8 +59,8 @@ public struct PrivacyRequestRepository: Sendable {
             failedAt: try row.optional(6, Row.time))
     }
 
-    private static let lockUser = Statement.write(
-        "select id from alfred.users where id = $1 and status = 'ACTIVE' for key share")
+    private static let selectUser = Statement.read(
+        "select id from alfred.users where id = $1 and status = 'ACTIVE'")
 
     private static let insert = Statement.write(
         """
