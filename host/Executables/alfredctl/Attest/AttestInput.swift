@@ -6,8 +6,8 @@ import Sodium
 enum AttestInput {
     /// Evidence with challenge and policy.
     case record(RecordedEvidence)
-    /// A document of a secure module that stands alone.
-    case document([UInt8])
+    /// A document of a secure module that stands alone, with what its case folder asks for.
+    case document([UInt8], DocumentContext?)
 
     /// Reads a file, a case folder or standard input (`-`), at most 256 KiB.
     init(_ source: String) throws(CommandFailure) {
@@ -22,6 +22,9 @@ enum AttestInput {
         var isFolder: ObjCBool = false
         if source != "-", FileManager.default.fileExists(atPath: source, isDirectory: &isFolder), isFolder.boolValue {
             let folder = URL(filePath: source, directoryHint: .isDirectory)
+            if let document = try? read(handle(folder, "document.cbor"), part: "document") {
+                return .document(document, try DocumentContext(folder))
+            }
             return .record(
                 try RecordedEvidence(
                     challenge: bytes(folder, "challenge"), answer: bytes(folder, "answer"),
@@ -33,7 +36,7 @@ enum AttestInput {
         if content.first(where: { !isSpace($0) }) == UInt8(ascii: "{") {
             return .record(try RecordedEvidence(json: content))
         }
-        return .document(decoded(content))
+        return .document(decoded(content), nil)
     }
 
     /// A whole file of at most 256 KiB.
@@ -60,10 +63,14 @@ enum AttestInput {
     private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
 
     private static func bytes(_ folder: URL, _ part: String) throws(RecordedEvidence.ReadError) -> [UInt8] {
-        try read(FileHandle(forReadingAtPath: folder.appending(path: "\(part).json").path), part: part)
+        try read(handle(folder, "\(part).json"), part: part)
     }
 
-    private static func read(_ handle: FileHandle?, part: String) throws(RecordedEvidence.ReadError) -> [UInt8] {
+    fileprivate static func handle(_ folder: URL, _ name: String) -> FileHandle? {
+        FileHandle(forReadingAtPath: folder.appending(path: name).path)
+    }
+
+    fileprivate static func read(_ handle: FileHandle?, part: String) throws(RecordedEvidence.ReadError) -> [UInt8] {
         var bytes: [UInt8] = []
         guard let handle else { throw .malformed(part: part) }
         while bytes.count <= RecordedEvidence.maximumFileBytes {
@@ -72,6 +79,42 @@ enum AttestInput {
         }
         guard bytes.count <= RecordedEvidence.maximumFileBytes else { throw .tooLarge }
         return bytes
+    }
+}
+
+/// `context.json` and `root.pem` beside a document: when and by what it is judged unless options say otherwise.
+struct DocumentContext {
+    private struct File: Decodable {
+        let judged_at: UInt64?
+        let nonce: String?
+        let user_data: String?
+        let allowed_measurements: [String]?
+        let maximum_age_seconds: UInt64?
+    }
+
+    /// Unix seconds; nil: the document's own time.
+    let time: UInt64?
+    let nonce: String?
+    let userData: String?
+    /// nil: only who signed is judged.
+    let measurements: [AcceptedMeasurement]?
+    let maximumAge: UInt64?
+    /// PEM of a test root; nil for AWS's.
+    let root: String?
+
+    fileprivate init(_ folder: URL) throws(RecordedEvidence.ReadError) {
+        let json = try AttestInput.read(AttestInput.handle(folder, "context.json"), part: "context")
+        guard let file = try? JSONDecoder().decode(File.self, from: Data(json)) else {
+            throw .malformed(part: "context")
+        }
+        time = file.judged_at
+        nonce = file.nonce
+        userData = file.user_data
+        measurements = file.allowed_measurements?.map { AcceptedMeasurement(entry: $0) }
+        maximumAge = file.maximum_age_seconds
+        let pem = String(
+            decoding: try AttestInput.read(AttestInput.handle(folder, "root.pem"), part: "root"), as: UTF8.self)
+        root = pem == "AWS\n" ? nil : pem
     }
 }
 

@@ -104,7 +104,7 @@ struct AttestReport: Encodable {
     }
 
     /// A document that stands alone.
-    init(_ report: NitroReport, root: NitroRoot, judgedAt: UInt64, lacksPolicy: Bool) {
+    init(_ report: NitroReport, root: NitroRoot, time: NitroTime, lacksPolicy: Bool) {
         checks = report.checks.map { Check($0.check.rawValue, $0.check.title, $0.verdict) }
         switch report.outcome {
         case .accepted(let identity):
@@ -116,7 +116,7 @@ struct AttestReport: Encodable {
             reason = refusal.reason.rawValue
         }
         self.root = Self.describe(root)
-        judged_at = judgedAt
+        if case .at(let now) = time { judged_at = now } else { judged_at = report.document?.timestamp }
         debug_mode = report.document.map { $0.debugRegister != nil }
         module_id = report.document?.moduleID
         timestamp = report.document?.timestamp

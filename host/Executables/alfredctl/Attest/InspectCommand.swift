@@ -31,7 +31,7 @@ struct InspectCommand: ParsableCommand {
             }
             result.evidence = fields.map { Field(name: $0.name, value: $0.value) }
             document = evidence.nitroDocument
-        case .document(let bytes): document = bytes
+        case .document(let bytes, _): document = bytes
         }
         if let document {
             let inspection = NitroInspection(of: document)

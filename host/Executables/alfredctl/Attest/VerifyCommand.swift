@@ -32,7 +32,7 @@ struct VerifyCommand: ParsableCommand {
         let report: AttestReport
         switch try AttestInput(source) {
         case .record(let evidence): report = try judge(evidence)
-        case .document(let bytes): report = try judge(bytes)
+        case .document(let bytes, let context): report = try judge(bytes, context)
         }
         if json { Output.json(report) } else { for line in report.lines { Output.line(line) } }
         if report.needsPolicy {
@@ -71,32 +71,42 @@ struct VerifyCommand: ParsableCommand {
 
     // MARK: A document
 
-    private func judge(_ bytes: [UInt8]) throws -> AttestReport {
+    private func judge(_ bytes: [UInt8], _ context: DocumentContext?) throws -> AttestReport {
         guard !(ownTime && time != nil) else {
             throw CommandFailure.unusable("attest verify: either --time or --own-time")
         }
-        var accepted = measurements ?? []
-        var age = maxAge ?? (time == nil && !ownTime ? 300 : nil)
-        var root = try testRoot()
-        if let path = policy {
-            let policy = try Self.policy(path)
-            accepted += policy.allowedMeasurements
-            age = maxAge ?? policy.maximumAgeSeconds
-            root = root ?? policy.nitroRoot
-        }
-        guard !authenticityOnly || accepted.isEmpty else {
+        let file = try policy.map(Self.policy)
+        let releases = releases(file, context)
+        guard !authenticityOnly || releases == nil || context != nil else {
             throw CommandFailure.unusable("attest verify: either --authenticity-only or a policy")
         }
+        let isAuthenticityOnly = authenticityOnly || (releases == nil && context != nil)
+        let root = try testRoot() ?? file?.nitroRoot ?? context?.root.map(Self.root) ?? .aws
         let expectations = NitroExpectations(
-            images: authenticityOnly ? .notJudged : .releases(accepted), nonce: try nonce.map(Self.bytes),
-            userData: try userData.map(Self.bytes), maximumAgeSeconds: age)
-        let now = try time.map(Self.seconds) ?? unixSeconds()
-        let report = NitroReport(
-            judging: bytes, by: expectations, NitroChainVerifier(root: root ?? .aws), time: ownTime ? .itsOwn : .at(now)
-        )
-        return AttestReport(
-            report, root: root ?? .aws, judgedAt: ownTime ? report.document?.timestamp ?? 0 : now,
-            lacksPolicy: accepted.isEmpty && policy == nil && !authenticityOnly)
+            images: isAuthenticityOnly ? .notJudged : .releases(releases ?? []),
+            nonce: try (nonce ?? context?.nonce).map(Self.bytes),
+            userData: try (userData ?? context?.userData).map(Self.bytes),
+            maximumAgeSeconds: maxAge ?? file?.maximumAgeSeconds ?? context?.maximumAge ?? standardAge(context))
+        let moment = try moment(context)
+        let report = NitroReport(judging: bytes, by: expectations, NitroChainVerifier(root: root), time: moment)
+        return AttestReport(report, root: root, time: moment, lacksPolicy: releases == nil && !isAuthenticityOnly)
+    }
+
+    private func releases(_ file: AttestationPolicy?, _ context: DocumentContext?) -> [AcceptedMeasurement]? {
+        if measurements != nil || file != nil { return (measurements ?? []) + (file?.allowedMeasurements ?? []) }
+        return context?.measurements
+    }
+
+    private func moment(_ context: DocumentContext?) throws(CommandFailure) -> NitroTime {
+        if let time { return .at(try Self.seconds(time)) }
+        if ownTime { return .itsOwn }
+        guard let context else { return .at(unixSeconds()) }
+        return context.time.map { .at($0) } ?? .itsOwn
+    }
+
+    /// A document that is judged now should be new; one of another time is old anyway.
+    private func standardAge(_ context: DocumentContext?) -> UInt64? {
+        time == nil && !ownTime && context == nil ? 300 : nil
     }
 
     // MARK: Options
@@ -118,9 +128,12 @@ struct VerifyCommand: ParsableCommand {
 
     private func testRoot() throws(CommandFailure) -> NitroRoot? {
         guard let root else { return nil }
-        let text = String(decoding: try AttestInput.file(root, of: "root"), as: UTF8.self)
+        return try Self.root(String(decoding: try AttestInput.file(root, of: "root"), as: UTF8.self))
+    }
+
+    private static func root(_ pem: String) throws(CommandFailure) -> NitroRoot {
         do throws(NitroRefusal) {
-            return try NitroRoot(testPEM: text)
+            return try NitroRoot(testPEM: pem)
         } catch {
             throw .unusable(
                 "attest verify: root: \(error.fault.rawValue): expected \(error.expected), found \(error.found)")
