@@ -38,8 +38,12 @@ public struct CertificateDraft: Sendable {
     public var digest = Digest.sha384
     /// The key that signs; the issuer's, unless a test wants another.
     public var signer: CurveKey
+    /// Last word on the parts of the body: version, serial, algorithm, issuer, validity, subject, key, extensions.
+    public var alterBody: @Sendable (inout [[UInt8]]) -> Void = { _ in }
     /// Last word on the signature's DER.
     public var alterSignature: @Sendable ([UInt8]) -> [UInt8] = { $0 }
+    /// Last word on the finished certificate.
+    public var alterWhole: @Sendable ([UInt8]) -> [UInt8] = { $0 }
     /// Bytes after the certificate.
     public var trailing: [UInt8] = []
 
@@ -59,9 +63,12 @@ public struct CertificateDraft: Sendable {
 
     /// The certificate, DER.
     public func encoded() -> [UInt8] {
-        let signed = DER.sequence(of: body())
+        var parts = body()
+        alterBody(&parts)
+        let signed = DER.sequence(of: parts)
         let signature = alterSignature(signer.derSignature(signed, digest: digest))
-        return DER.sequence(signed, DER.sequence(DER.identifier(outerAlgorithm)), DER.bits(signature)) + trailing
+        let whole = DER.sequence(signed, DER.sequence(DER.identifier(outerAlgorithm)), DER.bits(signature))
+        return alterWhole(whole) + trailing
     }
 
     private func body() -> [[UInt8]] {
