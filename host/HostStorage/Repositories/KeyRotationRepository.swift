@@ -109,9 +109,9 @@ extension SealedTable {
     fileprivate var selectOutdated: Statement {
         .read(
             """
-            select id, user_id, \(recordID), \(recordVersion), \(sealedColumn) from alfred.\(rawValue)
-            where \(versionColumn) <> $1 and \(sealedColumn) is not null and ($2::uuid is null or id > $2)
-            order by id limit $3
+            select id, user_id, \(recordID), \(recordVersion), \(sealedColumn) from alfred.\(rawValue) t
+            where \(versionColumn) <> $1 and \(sealedColumn) is not null and ($2::uuid is null or t.id > $2)
+            order by t.id limit $3
             """)
     }
 
