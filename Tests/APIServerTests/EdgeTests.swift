@@ -169,6 +169,9 @@ import Testing
         }
         let line = try #require(lines.lines.first { $0.contains("http_request_completed") })
         #expect(line.contains(#""route":"/hello""#))
+        for field in ["method", "status", "latency_ms", "outcome", "request_id", "trace_id", "span_id", "ts", "level"] {
+            #expect(line.contains("\"\(field)\":"), "\(field)")
+        }
         #expect(!lines.lines.contains { $0.contains("secret") })
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import LocalStack
 import SimulatorKit
 import Synchronization
@@ -58,6 +59,32 @@ extension EndToEnd {
                     return try await group.reduce(into: []) { $0.append($1) }
                 }
                 #expect(counts.reduce(0, +) > 100)
+            }
+        }
+
+        /// A client that never ends its request would be waited for 15 seconds.
+        @Test(.timeLimit(.minutes(2))) func aDrainHasAnEndWhateverClientsDo() async throws {
+            try await withStack("drain-end", { $0.overrides = ["SHUTDOWN_DRAIN_SECONDS": "1"] }) { stack in
+                let environment = try #require(await stack.environment)
+                let head = "POST /v1/attestation/challenge HTTP/1.1\\r\\nHost: a\\r\\nContent-Type: application/json"
+                let client = Process()
+                client.executableURL = URL(filePath: "/bin/bash")
+                client.arguments = [
+                    "-c",
+                    """
+                    exec 3<>/dev/tcp/127.0.0.1/\(environment.ports.api)
+                    printf '\(head)\\r\\nContent-Length: 9\\r\\n\\r\\n{' >&3; echo sent; cat <&3
+                    """,
+                ]
+                let output = Pipe()
+                client.standardOutput = output
+                try client.run()
+                #expect(output.fileHandleForReading.availableData == Data("sent\n".utf8))
+                #expect(await Phone.status("\(environment.apiURL)/readyz") == 200)
+                let api = try await stack.process(.api)
+                api.send(SIGTERM)
+                #expect(await api.waitForExit(within: .seconds(10)) == 0)
+                client.waitUntilExit()
             }
         }
 

@@ -101,6 +101,7 @@ extension ProcessParts {
         return [
             .succeeding(.database) {
                 metrics.set(.poolInUse, to: Double(pool.inUse))
+                metrics.setTotal(.auditFieldsDropped, to: Double(AuditRedactions.total))
                 try await checks.database()
             },
             .succeeding(.migrations) { try await checks.migrations() },

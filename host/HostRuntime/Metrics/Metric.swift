@@ -18,6 +18,7 @@ public enum Metric: String, CaseIterable, Sendable {
     case jobsPendingDue = "jobs_pending_due"
     case jobsRunning = "jobs_running"
     case deadLetters = "dead_letters"
+    case schedulesOverdue = "schedules_overdue"
     case leaseLost = "lease_lost_total"
     case pushes = "push_total"
     case pushSeconds = "push_seconds"
@@ -37,6 +38,7 @@ public enum Metric: String, CaseIterable, Sendable {
     case redisDegraded = "redis_degraded"
     case poolInUse = "db_pool_in_use"
     case auditWriteFailed = "audit_write_failed_total"
+    case auditFieldsDropped = "audit_fields_dropped_total"
     case logFieldsDropped = "log_fields_dropped_total"
     case buildInfo = "build_info"
 
@@ -52,7 +54,8 @@ public enum Metric: String, CaseIterable, Sendable {
         case .httpRequestSeconds, .jobLagSeconds, .jobSeconds, .scheduleDriftSeconds, .pushSeconds,
             .reminderDelaySeconds, .enclaveCallSeconds:
             .histogram
-        case .jobsPendingDue, .jobsRunning, .deadLetters, .enclaveSessions, .redisDegraded, .poolInUse, .buildInfo:
+        case .jobsPendingDue, .jobsRunning, .deadLetters, .schedulesOverdue, .enclaveSessions, .redisDegraded,
+            .poolInUse, .buildInfo:
             .gauge
         default:
             .counter
@@ -68,7 +71,7 @@ public enum Metric: String, CaseIterable, Sendable {
         case .jwksFetches: [.outcome]
         case .jobsFinished: [.type, .result]
         case .jobLagSeconds, .jobSeconds, .scheduleDriftSeconds: [.type]
-        case .jobsPendingDue, .jobsRunning, .deadLetters: [.type]
+        case .jobsPendingDue, .jobsRunning, .deadLetters, .schedulesOverdue: [.type]
         case .leaseLost: [.queue]
         case .pushes, .pushSeconds, .reminderDelaySeconds: [.kind, .outcome]
         case .enclaveCalls, .enclaveCallSeconds: [.method, .result]
@@ -78,7 +81,7 @@ public enum Metric: String, CaseIterable, Sendable {
             .enclaveVersionMemoryEvicted:
             [.resource, .result]
         case .buildInfo: [.version, .process]
-        case .redisDegraded, .poolInUse, .auditWriteFailed, .logFieldsDropped: []
+        case .redisDegraded, .poolInUse, .auditWriteFailed, .auditFieldsDropped, .logFieldsDropped: []
         }
     }
 

@@ -94,7 +94,8 @@ public struct AuditRepository: Sendable {
 
 extension AuditEvent {
     func parameters(_ user: UUID) -> [SQLValue] {
-        [.uuid(user), .text(type), .text(connector), .text(isFailure ? "FAILURE" : "SUCCESS"), .json(metadata)]
+        AuditRedactions.count(fields)
+        return [.uuid(user), .text(type), .text(connector), .text(isFailure ? "FAILURE" : "SUCCESS"), .json(metadata)]
     }
 }
 
