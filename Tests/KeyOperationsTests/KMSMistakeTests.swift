@@ -24,7 +24,7 @@ import Testing
             ], as: set)
     }
 
-    @Test func c7_aDataKeyWithoutRecipientGoesToNobody() async throws {
+    @Test func aDataKeyWithoutRecipientGoesToNobody() async throws {
         try await KMSWorld.run { world in
             let denied = try await generateWithoutRecipient(world)
             #expect(denied.error == "AccessDeniedException" && denied.plaintext == nil)
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test func c7_theHostCannotMakeAWrappedKeyWithEncrypt() async throws {
+    @Test func theHostCannotMakeAWrappedKeyWithEncrypt() async throws {
         try await KMSWorld.run { world in
             let planted: JSONValue = [
                 "KeyId": .string(KMSSettings.keyARN), "Plaintext": .blob(of: [UInt8](repeating: 7, count: 32)),
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    @Test func c7_theRightImageOnAnotherRoleGetsNoKey() async throws {
+    @Test func theRightImageOnAnotherRoleGetsNoKey() async throws {
         try await KMSWorld.run { world in
             let authority = world.module.authority
             let clone = SimulatedSecureModule(
@@ -73,7 +73,7 @@ import Testing
         }
     }
 
-    @Test func c7_anotherImageAndADebugEnclaveGetNoKey() async throws {
+    @Test func anotherImageAndADebugEnclaveGetNoKey() async throws {
         try await KMSWorld.run { world in
             let authority = world.module.authority
             let other = SimulatedSecureModule(
@@ -90,7 +90,7 @@ import Testing
         }
     }
 
-    @Test func c7_negatedAndOptionalConditionsFailOpen() async throws {
+    @Test func negatedAndOptionalConditionsFailOpen() async throws {
         try await KMSWorld.run { world in
             let image = hex(world.module.registers[0])
             for test in ["StringEqualsIfExists", "StringNotEquals", "ForAllValues:StringEquals"] {
@@ -104,7 +104,7 @@ import Testing
         }
     }
 
-    @Test func c7_theAccountRootStatementIsAWayAroundAttestation() async throws {
+    @Test func theAccountRootStatementIsAWayAroundAttestation() async throws {
         try await KMSWorld.run { world in
             let all: JSONValue = ["Statement": ["Effect": "Allow", "Action": "kms:*", "Resource": "*"]]
             try await world.control.setIdentityPolicy(all, of: KMSWorld.role)
@@ -117,7 +117,7 @@ import Testing
         }
     }
 
-    @Test func c7_whoMayMakeGrantsOrPoliciesOwnsTheKey() async throws {
+    @Test func whoMayMakeGrantsOrPoliciesOwnsTheKey() async throws {
         try await KMSWorld.run { world in
             let grant: JSONValue = [
                 "KeyId": .string(KMSSettings.keyARN), "GranteePrincipal": .string(KMSWorld.role),
@@ -136,7 +136,7 @@ import Testing
         }
     }
 
-    @Test func c7_reEncryptTakesACiphertextOutOfItsContext() async throws {
+    @Test func reEncryptTakesACiphertextOutOfItsContext() async throws {
         try await KMSWorld.run { world in
             let made = try await world.generate()
             let stolen: JSONValue = [
@@ -153,7 +153,7 @@ import Testing
     }
 
     /// Without a key in the request, KMS takes the one that the ciphertext names: the attacker's.
-    @Test func c7_aDecryptThatNamesNoKeyOpensTheAttackersCiphertext() async throws {
+    @Test func aDecryptThatNamesNoKeyOpensTheAttackersCiphertext() async throws {
         try await KMSWorld.run { world in
             let thief = AWSCredentialSet.random(principal: "arn:aws:iam::444455556666:role/thief")
             let own = "arn:aws:kms:\(KMSSettings.region):444455556666:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -185,7 +185,7 @@ import Testing
 
     /// Documents are not bound to a request: within five minutes a caught one is good for another request, but what
     /// comes back is for the enclave's RSA key alone.
-    @Test func c7_aReplayedDocumentGivesTheHostOnlyWhatItCannotOpen() async throws {
+    @Test func aReplayedDocumentGivesTheHostOnlyWhatItCannotOpen() async throws {
         try await KMSWorld.run { world in
             let caught = world.recipientMember()
             let request: JSONValue = [
