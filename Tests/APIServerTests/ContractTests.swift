@@ -36,15 +36,6 @@ import Testing
         }
     }
 
-    @Test func eachCodeHasOneMessageAndNoTwoRowsAreTheSame() {
-        var seen: Set<String> = []
-        for code in APIErrorCode.allCases {
-            #expect(seen.insert("\(code.code) \(code.status)").inserted, "\(code)")
-            #expect(code.row.message.hasSuffix("."))
-            #expect((400...599).contains(code.status))
-        }
-    }
-
     /// Every path answers another method with the ones it takes, HEAD and OPTIONS too.
     @Test func everyRouteSaysWhatItTakes() async throws {
         try await TestServer.run { server in
