@@ -75,9 +75,10 @@ import Testing
         #expect(try NitroStage.fault(bytes) == .tooLarge)
     }
 
-    @Test func refusesEveryTruncation() {
+    @Test func refusesEveryTruncation() async {
         let document = NitroStage.document()
         for count in 0..<document.count {
+            if count % 64 == 0 { await Task.yield() }
             #expect(throws: NitroRefusal.self) { try NitroDocument(parsing: Array(document.prefix(count))) }
         }
     }

@@ -98,10 +98,12 @@ import Testing
         }
     }
 
-    @Test func survivesAnyBytes() {
+    @Test func survivesAnyBytes() async {
         var generator = SystemRandomNumberGenerator()
         let whole = NitroStage.document()
-        for _ in 0..<2000 {
+        for _ in 0..<500 {
+            // Other tests of the process wait for their turn.
+            await Task.yield()
             var bytes = whole
             for _ in 0..<4 {
                 bytes[Int.random(in: 0..<bytes.count, using: &generator)] = .random(in: 0...255, using: &generator)
