@@ -283,8 +283,8 @@ if !enclaveOnly {
         test(
             "KeyOperations",
             [
-                "KeyOperations", "EnclaveClient", "EnclaveProtocol", "HostRuntime", "SimulatorKit", "SimulatedNitro",
-                asyncHTTPClient, nioCore, nioHTTP1, nioSSL, crypto, cryptoExtras,
+                "KeyOperations", "AttestationVerifier", "AttestedSession", "EnclaveClient", "EnclaveProtocol",
+                "HostRuntime", "SimulatorKit", "SimulatedNitro", "Sodium", asyncHTTPClient, nioCore, nioHTTP1, nioSSL, crypto, cryptoExtras,
             ]),
         test(
             "EnclaveKMS",
