@@ -16,7 +16,7 @@ extension EndToEnd {
         @Test(.timeLimit(.minutes(6))) func threeReleasesRotateTheDataKeyBesideLiveTrafficAndKills() async throws {
             let release1 = ["KMS_KEY_VERSION": "1", "KMS_DECRYPT_KEY_VERSIONS": "2"]
             let release2 = ["KMS_KEY_VERSION": "2", "KMS_DECRYPT_KEY_VERSIONS": "1"]
-            let limits = ["ENCLAVE_USER_GOOGLE_PER_MINUTE": "1000000", "ENCLAVE_USER_OPENS_PER_MINUTE": "1000000"]
+            let limits = ["ENCLAVE_USER_GOOGLE_PER_MINUTE": "100000", "ENCLAVE_USER_OPENS_PER_MINUTE": "1000000"]
             try await withConnectedStack("rotation", release1.merging(limits) { $1 }) { stack, control in
                 let rotation = try await Rotation(stack)
                 let jobs = try await rotation.sealJobs(Self.rows)
