@@ -127,6 +127,29 @@ import Testing
         }
     }
 
+    /// The client was told that it took too long; what was done by then is done, and told at the next try.
+    @Test func whatWasDoneInARequestThatTookTooLongIsAnsweredToItsRepetition() async throws {
+        try await TestServer.run(changes: ["API_REQUEST_TIMEOUT_MS": "1000"]) { server in
+            let (user, token) = try server.signIn()
+            let start = try await server.send(
+                "POST", "/v1/connectors/google/start", token: token,
+                json: #"{"redirect_uri":"alfred://oauth/google/callback"}"#)
+            // Until the request's time is over.
+            server.enclave.script { $0.whenCompleted = { try? await Task.sleep(for: .seconds(30)) } }
+            func callback() async throws -> TestServer.Answer {
+                try await server.send(
+                    "POST", "/v1/connectors/google/callback", token: token,
+                    json: #"{"state":"\#(start.text("state") ?? "")","code":"c"}"#, headers: ["Idempotency-Key: cb"])
+            }
+            let first = try await callback()
+            #expect(first.status == 503 && first.code == "request_timeout")
+            let second = try await callback()
+            #expect(second.status == 200 && second.text("status") == "ACTIVE", "\(second.body)")
+            #expect(second.headers["idempotency-replayed"] == "true")
+            #expect(try await server.count("alfred.connectors where status = 'ACTIVE' and", user) == 1)
+        }
+    }
+
     @Test func nothingOfTheAnswerIsStoredInTheOpen() async throws {
         try await TestServer.run { server in
             let (user, token) = try server.signIn()

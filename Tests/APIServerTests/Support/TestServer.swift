@@ -71,13 +71,13 @@ struct TestServer: Sendable {
     static let issuer = "https://clerk.alfred.test/"
     static let redirectURI = "https://api.alfred.test/oauth/google/callback"
 
-    static func configuration() throws -> APIConfiguration {
+    static func configuration(_ changes: [String: String] = [:]) throws -> APIConfiguration {
         let loaded = EnvironmentSource.load(
             process: .api,
             environment: [
                 "API_BIND_ADDR": "127.0.0.1:0", "CLERK_ISSUER": issuer, "CLERK_AUDIENCE": "alfred",
                 "GOOGLE_OAUTH_REDIRECT_URI": redirectURI, "ALFRED_ENV": "local", "TRUSTED_PROXY_IPS": "127.0.0.1",
-            ], directory: NSTemporaryDirectory())
+            ].merging(changes) { _, new in new }, directory: NSTemporaryDirectory())
         var reader = ConfigurationReader(loaded)
         let configuration = APIConfiguration(reading: &reader)
         try reader.finish()
@@ -87,13 +87,13 @@ struct TestServer: Sendable {
     /// Runs an API; with `own` it has a pool of its own, as another process would. `redis` nil is the shared one.
     static func run(
         ownPool own: Bool = false, enclave sharedEnclave: FakeEnclave? = nil, redis: RedisConnection? = nil,
-        _ body: @escaping @Sendable (TestServer) async throws -> Void
+        changes: [String: String] = [:], _ body: @escaping @Sendable (TestServer) async throws -> Void
     ) async throws {
         let stores = try await TestStores.shared.value
         let pool = own ? PostgresPool(stores.configuration) : stores.pool
         let (key, lines) = (try await signingKey.value, LineBuffer())
         let enclave = sharedEnclave ?? FakeEnclave(stores.pool)
-        let configuration = try configuration()
+        let configuration = try configuration(changes)
         let metrics = MetricsRegistry()
         let accounts = AccountGate(UserRepository(pool))
         let keys = KeyDirectory(

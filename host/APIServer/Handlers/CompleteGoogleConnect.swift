@@ -67,7 +67,7 @@ struct CompleteGoogleConnect: Sendable {
                 try await connectors.prepareConnect(user: user.uuid)
             }
         } catch {
-            try? await states.release(claimed.id, of: user.uuid)
+            await release(claimed, user)
             throw error
         }
     }
@@ -82,7 +82,7 @@ struct CompleteGoogleConnect: Sendable {
             if Self.consumesState(error) {
                 try await consume(claimed, request.user, call)
             } else {
-                try? await states.release(claimed.id, of: request.user.uuid)
+                await release(claimed, request.user)
             }
             throw APIError(error, during: .connect)
         }
@@ -103,7 +103,13 @@ struct CompleteGoogleConnect: Sendable {
     }
 
     private func consume(_ claimed: ClaimedOAuthState, _ user: UserID, _ call: APICall) async throws(APIError) {
-        try await stored(call) { () throws(StorageError) in try await states.consume(claimed.id, of: user.uuid) }
+        try await finishing { () throws(APIError) in
+            try await stored(call) { () throws(StorageError) in try await states.consume(claimed.id, of: user.uuid) }
+        }
+    }
+
+    private func release(_ claimed: ClaimedOAuthState, _ user: UserID) async {
+        try? await finishing { () throws(APIError) in try? await states.release(claimed.id, of: user.uuid) }
     }
 
     private func activate(
@@ -114,7 +120,9 @@ struct CompleteGoogleConnect: Sendable {
             user: user.uuid, connector: connector.uuid, recordVersion: Int64(clamping: completed.recordVersion),
             scopes: completed.scopes, state: claimed.id, accountChanged: completed.accountChanged,
             attestedMeasurement: await enclave.attestedMeasurement)
-        let isActive = try await stored(call) { () throws(StorageError) in try await connectors.activate(activation) }
+        let isActive = try await finishing { () throws(APIError) in
+            try await stored(call) { () throws(StorageError) in try await connectors.activate(activation) }
+        }
         guard isActive else {
             // Revoked in between: the code is spent, so the state is too.
             try await consume(claimed, user, call)

@@ -36,9 +36,11 @@ struct Connectors: Sendable {
         }
         let measurement = await enclave.attestedMeasurement
         let tombstone = version
-        _ = try await stored(call) { () throws(StorageError) in
-            try await connectors.markRevoked(
-                id, of: user.uuid, version: tombstone, attestedMeasurement: measurement)
+        _ = try await finishing { () throws(APIError) in
+            try await stored(call) { () throws(StorageError) in
+                try await connectors.markRevoked(
+                    id, of: user.uuid, version: tombstone, attestedMeasurement: measurement)
+            }
         }
         return .json(.object(["status": .string(ConnectorStatus.revoked.rawValue)]))
     }

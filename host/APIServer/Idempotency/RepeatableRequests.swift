@@ -39,7 +39,7 @@ struct RepeatableRequests: Sendable {
                 return answer
             } catch {
                 guard Self.repeatedRefusals.contains(error.code.status) else {
-                    await unlessCancelled { try? await answers.release(id, of: user.uuid) }
+                    try? await finishing { () throws(APIError) in try? await answers.release(id, of: user.uuid) }
                     throw error
                 }
                 await keep(rendering(error), id, user, call)
@@ -51,7 +51,7 @@ struct RepeatableRequests: Sendable {
     /// Stores an answer; one that cannot be stored is given up, so that a repeated request is done again.
     private func keep(_ answer: APIAnswer, _ id: UUID, _ user: UserID, _ call: APICall) async {
         let content = KeptAnswer.write(answer)
-        await unlessCancelled {
+        try? await finishing { () throws(APIError) in
             var isStored = false
             let item = DataItem(purpose: .apiAnswer, user: user, recordID: id.lowercased, content: content)
             if let sealed = try? await enclave.sealOne(item, call, within: Self.storeTimeout) {
@@ -64,11 +64,6 @@ struct RepeatableRequests: Sendable {
             call.log.event("idempotent_answer_lost", .warn)
             try? await answers.release(id, of: user.uuid)
         }
-    }
-
-    /// Ends what was begun although the request's own time is over.
-    private func unlessCancelled(_ work: @escaping @Sendable () async -> Void) async {
-        await Task { await work() }.value
     }
 }
 
