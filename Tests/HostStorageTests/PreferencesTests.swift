@@ -47,7 +47,8 @@ extension Preferences {
         let database = try await TestDatabase.make()
         let (user, _, _) = try await database.connectedUser()
         func next() async throws -> Date {
-            try await database.sql("select next_run_at from alfred.schedules where kind = 'CALENDAR_SCAN'").required().time(0)
+            try await database.sql("select next_run_at from alfred.schedules where kind = 'CALENDAR_SCAN'").required()
+                .time(0)
         }
         let before = try await next()
         try await PreferencesRepository(database.pool).update(user, .other)

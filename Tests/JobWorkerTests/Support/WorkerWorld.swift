@@ -20,12 +20,14 @@ final class WorkerWorld: Sendable {
     let lines = Mutex<[String]>([])
     let settings: [String: String]
     let handlers: [JobType: any JobHandler]
+    let author: any NotificationAuthor
 
     init(
         _ enclave: ScriptedEnclave, push: RecordingPush = RecordingPush(), settings: [String: String] = [:],
-        handlers: [JobType: any JobHandler] = [:]
+        handlers: [JobType: any JobHandler] = [:], author: any NotificationAuthor = DeterministicAuthor()
     ) async throws {
         self.handlers = handlers
+        self.author = author
         database = try #require(WorkerDatabase.current, "the suite lacks the trait .freshDatabase")
         self.enclave = enclave
         self.push = push
@@ -33,6 +35,8 @@ final class WorkerWorld: Sendable {
     }
 
     var stores: WorkerStores { WorkerStores(database.pool) }
+
+    var silentLog: HostLog { HostLog(process: .worker, threshold: .error, sink: LogSink { _ in }) }
 
     /// Runs one worker while `body` runs, then shuts it down as SIGTERM would.
     func withWorker(_ body: () async throws -> Void) async throws {
@@ -73,6 +77,7 @@ final class WorkerWorld: Sendable {
             configuration: try configuration(), maximumPushes: 8, stores: stores, enclave: enclave,
             routes: PushRoutes(sandbox: push, production: push), listener: listener, log: log, metrics: metrics)
         parts.handlers = handlers
+        parts.author = author
         return WorkerService(parts)
     }
 
@@ -86,7 +91,9 @@ final class WorkerWorld: Sendable {
     // MARK: - People
 
     /// A user with a device, an ACTIVE connector with the calendar scope and a scan due now; no quiet hours.
-    func connectedUser(devices: Int = 1) async throws -> (user: UUID, connector: UUID) {
+    func connectedUser(
+        devices: Int = 1, scopes: [String] = [GoogleScope.calendar]
+    ) async throws -> (user: UUID, connector: UUID) {
         let (user, connector) = (UUID(), UUID())
         _ = try await UserRepository(database.pool).ensureActive(user)
         _ = try await stores.preferences.getOrCreate(user)
@@ -103,7 +110,7 @@ final class WorkerWorld: Sendable {
         try await OAuthStateRepository(database.pool).insert(state)
         _ = try await stores.connectors.activate(
             ConnectorActivation(
-                user: user, connector: connector, recordVersion: 1, scopes: [GoogleScope.calendar], state: state.id,
+                user: user, connector: connector, recordVersion: 1, scopes: scopes, state: state.id,
                 accountChanged: false, attestedMeasurement: "m"))
         return (user, connector)
     }
@@ -130,6 +137,19 @@ final class WorkerWorld: Sendable {
                 id: job, user: user, type: .meetingReminder, idempotencyKey: meeting.jobKey,
                 expiresAt: meeting.startDate, sealedPayload: try #require(try sealed.results.first?.get()),
                 sealedKeyVersion: 1))
+    }
+
+    /// A test notification, due now.
+    func enqueueTest(for user: UUID, title: String, body: String) async throws {
+        let job = UUID()
+        let item = DataItem(
+            purpose: .jobPayload, user: UserID(user), recordID: job.uuidString.lowercased(),
+            content: Array(try JSONEncoder().encode(["title": title, "body": body])))
+        let sealed = try await enclave.seal([item], context: CallContext(requestID: "test"))
+        _ = try await stores.jobs.enqueue(
+            NewJob(
+                id: job, user: user, type: .testNotification, idempotencyKey: "TEST_NOTIFICATION:\(job)",
+                sealedPayload: try #require(try sealed.results.first?.get()), sealedKeyVersion: 1))
     }
 
     static func random(_ count: Int) -> [UInt8] { (0..<count).map { _ in .random(in: 0...255) } }

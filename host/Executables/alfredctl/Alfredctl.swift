@@ -4,10 +4,10 @@ import Foundation
 /// The operator's command: exit status 0 done, 1 failed, 2 usage or configuration.
 struct Alfredctl: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "alfredctl", abstract: "Operates Alfred: database, attestation, keys, health.",
+        commandName: "alfredctl", abstract: "Operates Alfred: database, attestation, keys, jobs, health.",
         discussion:
             "Reads the environment, and .env in local. Exit status: 0 done, 1 failed, 2 usage or configuration.",
-        subcommands: [MigrateCommand.self, AttestCommand.self, KeysCommand.self, DoctorCommand.self])
+        subcommands: [MigrateCommand.self, AttestCommand.self, KeysCommand.self, JobsCommand.self, DoctorCommand.self])
 }
 
 /// A command that ends with a status other than 0.

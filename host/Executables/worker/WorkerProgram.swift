@@ -56,6 +56,9 @@ enum WorkerProgram {
         services.append(EnclaveMetricsPull(enclave: parts.process.enclave, metrics: metrics))
         services.append(
             RevocationRepeater(stores: WorkerStores(parts.process.pool), enclave: parts.process.enclave, log: log))
+        services.append(
+            Retention(
+                RetentionRepository(parts.process.pool), auditDays: configuration.worker.auditRetentionDays, log: log))
         services.append(worker)
         var group = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log.libraryLogger("services"))

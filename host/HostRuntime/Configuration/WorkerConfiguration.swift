@@ -14,6 +14,8 @@ public struct WorkerConfiguration: Sendable {
     public let retryMaximumDelay: Duration
     public let drainTimeout: Duration
     public let schedules: ScheduleConfiguration
+    /// Age at which audit events are deleted.
+    public let auditRetentionDays: Int
 
     public init(reading reader: inout ConfigurationReader) {
         tick = reader.seconds("WORKER_TICK_SECONDS")
@@ -28,6 +30,7 @@ public struct WorkerConfiguration: Sendable {
         }
         drainTimeout = reader.seconds("WORKER_DRAIN_TIMEOUT_SECONDS")
         schedules = ScheduleConfiguration(reading: &reader)
+        auditRetentionDays = reader.integer("AUDIT_RETENTION_DAYS")
     }
 }
 

@@ -113,7 +113,6 @@ extension EnvironmentCatalogue {
             meaning: "share of each limit one process grants while Redis is unreachable"),
         row(
             "AUDIT_RETENTION_DAYS", .storage, .worker, .value("365"), .integer(30...3650),
-            notReadYet: Unread.retention,
             meaning: "age at which audit events are deleted"),
     ]
 

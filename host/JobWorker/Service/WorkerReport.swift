@@ -89,6 +89,12 @@ public final class WorkerReport: Sendable {
         }
     }
 
+    func overdue(_ counts: [ScheduleKind: Int]) {
+        for kind in ScheduleKind.allCases {
+            metrics.set(.schedulesOverdue, [.type: kind.rawValue], to: Double(counts[kind] ?? 0))
+        }
+    }
+
     func stepped(_ step: ScheduleStep) {
         for drift in step.drifts { metrics.observe(.scheduleDriftSeconds, [.type: drift.kind.rawValue], drift.drift) }
     }

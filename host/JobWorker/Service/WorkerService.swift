@@ -130,6 +130,7 @@ public struct WorkerService: Service {
     private func tickForLog() async {
         while !Task.isCancelled {
             if let backlog = try? await stores.jobs.backlog() { report.backlog(backlog) }
+            if let overdue = try? await stores.schedules.overdue() { report.overdue(overdue) }
             try? await Task.sleep(for: tick)
             report.logTick()
         }
