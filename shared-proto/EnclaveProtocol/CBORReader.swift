@@ -195,7 +195,7 @@ public struct CBORReader: Sendable {
         return true
     }
 
-    private mutating func slice(major: UInt8, atMost limit: Int) throws(CBORError) -> ArraySlice<UInt8> {
+    mutating func slice(major: UInt8, atMost limit: Int) throws(CBORError) -> ArraySlice<UInt8> {
         guard beginsIndefinite(major) else { return try definiteSlice(major: major, atMost: limit) }
         var whole: [UInt8] = []
         while peek() != Self.breakByte {

@@ -16,8 +16,11 @@ extension CBORReader {
         guard let first = peek() else { throw .truncated }
         switch first >> 5 {
         case 0: _ = try unsigned()
-        case 2: _ = try bytes()
-        case 3: _ = try text(atMost: Limits.maximumMessageBytes)
+        // Without a copy: Swift 6.3 optimises an array that nobody reads into a write to memory it has freed.
+        case 2: _ = try slice(major: 2, atMost: Limits.maximumMessageBytes)
+        case 3:
+            let text = try slice(major: 3, atMost: Limits.maximumMessageBytes)
+            guard String(validating: text, as: UTF8.self) != nil else { throw .invalidText }
         case 4: try skipItems(major: 4) { (reader: inout CBORReader) throws(CBORError) in try reader.skip() }
         case 5: try skipMap()
         default:
