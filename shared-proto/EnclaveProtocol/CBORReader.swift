@@ -74,6 +74,9 @@ public struct CBORReader: Sendable {
     }
 
     /// Reads a byte string of at most `limit` bytes.
+    ///
+    /// Never inlined: optimised, Swift 6.3 frees an array that the caller drops before it writes the bytes into it.
+    @inline(never)
     public mutating func bytes(atMost limit: Int = Limits.maximumMessageBytes) throws(CBORError) -> [UInt8] {
         Array(try slice(major: 2, atMost: limit))
     }
