@@ -21,20 +21,24 @@ final class WorkerWorld: Sendable {
     let settings: [String: String]
     let handlers: [JobType: any JobHandler]
     let author: any NotificationAuthor
+    /// What the workers use in place of the database's own pool.
+    let pool: PostgresPool?
 
     init(
         _ enclave: ScriptedEnclave, push: RecordingPush = RecordingPush(), settings: [String: String] = [:],
-        handlers: [JobType: any JobHandler] = [:], author: any NotificationAuthor = DeterministicAuthor()
+        handlers: [JobType: any JobHandler] = [:], author: any NotificationAuthor = DeterministicAuthor(),
+        pool: PostgresPool? = nil
     ) async throws {
         self.handlers = handlers
         self.author = author
+        self.pool = pool
         database = try #require(WorkerDatabase.current, "the suite lacks the trait .freshDatabase")
         self.enclave = enclave
         self.push = push
         self.settings = settings
     }
 
-    var stores: WorkerStores { WorkerStores(database.pool) }
+    var stores: WorkerStores { WorkerStores(pool ?? database.pool) }
 
     var silentLog: HostLog { HostLog(process: .worker, threshold: .error, sink: LogSink { _ in }) }
 
