@@ -1,5 +1,4 @@
 internal import CLinux
-internal import FoundationEssentials
 internal import Glibc
 
 /// Which executable asks; the remote one holds no local evidence and no local KMS.
@@ -19,7 +18,7 @@ public enum ConfigurationSource {
     public static func load(
         _ executable: EnclaveExecutable
     ) throws(ConfigurationError) -> (values: [String: String], isMeasured: Bool) {
-        let real = ProcessInfo.processInfo.environment
+        let real = realEnvironment()
         if executable == .remote, unsafe access(imageFile, F_OK) == 0 {
             return (try file(imageFile, "ENCLAVE_CONFIG_FILE"), true)
         }
@@ -27,6 +26,19 @@ public enum ConfigurationSource {
             return (try file(path, "ENCLAVE_CONFIG_FILE"), false)
         }
         return (try merged(real: real, dotEnv: dotEnvText(for: real)), false)
+    }
+
+    private static func realEnvironment() -> [String: String] {
+        var values: [String: String] = [:]
+        var entry = unsafe environ
+        while let text = unsafe entry.pointee {
+            let line = unsafe String(cString: text)
+            if let equals = line.firstIndex(of: "=") {
+                values[String(line[..<equals])] = String(line[line.index(after: equals)...])
+            }
+            unsafe entry += 1
+        }
+        return values
     }
 
     /// The real environment over the lines of a `.env` file.

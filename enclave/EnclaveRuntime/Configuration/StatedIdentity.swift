@@ -1,9 +1,7 @@
-internal import FoundationEssentials
-
 /// An identity as configuration states it: JSON with `runtime` and `measurement`.
 ///
 /// Under Nitro it only pins what the secure module must say; the local shim has no other identity in `remote` mode.
-public struct StatedIdentity: Decodable, Equatable, Sendable {
+public struct StatedIdentity: Equatable, Sendable {
     /// Runtime to state, or that must be.
     public let runtime: String
     /// Measurement to state, or that must be.
@@ -21,10 +19,26 @@ public struct StatedIdentity: Decodable, Equatable, Sendable {
             return nil
         }
         guard let text, text.utf8.count <= 64 * 1024,
-            let stated = try? JSONDecoder().decode(StatedIdentity.self, from: Data(text.utf8)),
-            !stated.runtime.isEmpty, !stated.measurement.isEmpty
+            let stated = StatedIdentity(json: text), !stated.runtime.isEmpty, !stated.measurement.isEmpty
         else { throw ConfigurationViolation(name, "must be JSON with runtime and measurement") }
         return stated
+    }
+
+    private init?(json text: String) {
+        var text = text
+        var runtime: String?
+        var measurement: String?
+        let isComplete = text.withUTF8 { text in
+            let bytes = UnsafeRawBufferPointer(text)
+            return unsafe JSONMembers.scan(bytes) { name, value in
+                guard case .text(let range) = value else { return }
+                if unsafe bytes.holds("runtime", at: name) { runtime = unsafe bytes.text(at: range) }
+                if unsafe bytes.holds("measurement", at: name) { measurement = unsafe bytes.text(at: range) }
+            }
+        }
+        guard isComplete, let runtime, let measurement else { return nil }
+        self.runtime = runtime
+        self.measurement = measurement
     }
 
     /// Name of the variable that states it.

@@ -158,6 +158,13 @@ extension UnsafeRawBufferPointer {
         return true
     }
 
+    /// What the inside of a JSON string at `range` stands for, nil beyond what `SecretBuffer.appendUnescaped` takes.
+    func text(at range: Range<Int>) -> String? {
+        var buffer = SecretBuffer(capacity: Swift.max(1, range.count))
+        guard unsafe buffer.appendUnescaped(slice(range)) else { return nil }
+        return unsafe buffer.withUnsafeBytes { unsafe String(validating: $0, as: UTF8.self) }
+    }
+
     /// The bytes at `range`.
     func slice(_ range: Range<Int>) -> UnsafeRawBufferPointer {
         unsafe UnsafeRawBufferPointer(rebasing: self[range])

@@ -87,11 +87,8 @@ struct TokenAnswer: ~Copyable {
 
     private static func scopes(_ body: borrowing SecretBuffer, _ range: Range<Int>) -> [String] {
         guard range.count <= 4096 else { return [] }
-        var buffer = SecretBuffer(capacity: max(1, range.count))
-        guard unsafe body.withUnsafeBytes({ unsafe buffer.appendUnescaped($0.slice(range)) }) else { return [] }
-        return unsafe buffer.withUnsafeBytes { bytes in
-            unsafe String(decoding: bytes, as: UTF8.self).split(separator: " ").map(String.init)
-        }
+        let text = unsafe body.withUnsafeBytes { unsafe $0.text(at: range) } ?? ""
+        return text.split(separator: " ").map(String.init)
     }
 }
 
