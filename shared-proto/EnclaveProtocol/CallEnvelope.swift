@@ -23,12 +23,7 @@ public struct CallEnvelope: WireMessage, Equatable {
     }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(5)
-        writer.unsigned(UInt64(method))
-        writer.unsigned(UInt64(deadlineMilliseconds))
-        writer.text(requestID)
-        writer.optionalText(traceparent)
-        writer.bytes(body)
+        writer.tuple(method, deadlineMilliseconds, requestID, traceparent, body)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {

@@ -18,11 +18,7 @@ public struct SealedRecord: WireMessage, Equatable {
     }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(4)
-        writer.bytes(sealed)
-        writer.unsigned(recordVersion)
-        writer.text(keyID)
-        writer.unsigned(UInt64(keyVersion))
+        writer.tuple(sealed, recordVersion, keyID, keyVersion)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
@@ -30,7 +26,7 @@ public struct SealedRecord: WireMessage, Equatable {
         sealed = try reader.bytes(atMost: Limits.maximumSealedRecordBytes)
         recordVersion = try reader.unsigned(in: 1...UInt64(Int64.max))
         keyID = try reader.text(atMost: Limits.maximumKeyIDBytes)
-        keyVersion = UInt32(try reader.unsigned(in: 1...0x7FFF_FFFF))
+        keyVersion = try reader.keyVersion()
         reader.end()
     }
 }
@@ -44,8 +40,7 @@ public struct RecordGetAnswer: WireMessage, Equatable {
     public init(record: SealedRecord?) { self.record = record }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(1)
-        if let record { record.write(to: &writer) } else { writer.null() }
+        writer.tuple(record)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
@@ -75,11 +70,7 @@ public struct RecordPut: WireMessage, Equatable {
     }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(4)
-        reference.write(to: &writer)
-        writer.text(provider)
-        writer.unsigned(expectedVersion)
-        record.write(to: &writer)
+        writer.tuple(reference, provider, expectedVersion, record)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
@@ -112,14 +103,12 @@ public struct RecordPutAnswer: WireMessage, Equatable {
     public init(_ outcome: Outcome) { self.outcome = outcome }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(1)
-        writer.unsigned(outcome.rawValue)
+        writer.tuple(outcome.rawValue)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
         try reader.array(exactly: 1)
-        guard let outcome = Outcome(rawValue: try reader.unsigned()) else { throw .outOfRange }
-        self.outcome = outcome
+        outcome = try reader.choice()
         reader.end()
     }
 }
@@ -138,15 +127,13 @@ public struct WrappedKeyReference: WireMessage, Equatable {
     }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(2)
-        writer.text(keyID)
-        writer.unsigned(UInt64(keyVersion))
+        writer.tuple(keyID, keyVersion)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
         try reader.array(exactly: 2)
         keyID = try reader.text(atMost: Limits.maximumKeyIDBytes)
-        keyVersion = UInt32(try reader.unsigned(in: 1...0x7FFF_FFFF))
+        keyVersion = try reader.keyVersion()
         reader.end()
     }
 }
@@ -168,10 +155,7 @@ public struct WrappedKey: WireMessage, Equatable {
     }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(3)
-        writer.text(provider)
-        writer.bytes(wrapped)
-        writer.optionalBytes(lineageMAC)
+        writer.tuple(provider, wrapped, lineageMAC)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
@@ -192,8 +176,7 @@ public struct WrappedKeyGetAnswer: WireMessage, Equatable {
     public init(key: WrappedKey?) { self.key = key }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(1)
-        if let key { key.write(to: &writer) } else { writer.null() }
+        writer.tuple(key)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
@@ -217,9 +200,7 @@ public struct WrappedKeyPut: WireMessage, Equatable {
     }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(2)
-        reference.write(to: &writer)
-        key.write(to: &writer)
+        writer.tuple(reference, key)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
@@ -239,8 +220,7 @@ public struct WrappedKeyPutAnswer: WireMessage, Equatable {
     public init(inserted: Bool) { self.inserted = inserted }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(1)
-        writer.bool(inserted)
+        writer.tuple(inserted)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {

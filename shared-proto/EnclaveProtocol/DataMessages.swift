@@ -53,12 +53,7 @@ public struct DataItem: WireMessage, Equatable {
     }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(5)
-        writer.text(purpose.rawValue)
-        writer.uuid(user.uuid)
-        writer.text(recordID)
-        writer.unsigned(recordVersion)
-        writer.bytes(content)
+        writer.tuple(purpose.rawValue, user, recordID, recordVersion, content)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
@@ -125,15 +120,14 @@ public struct DataResults: WireMessage, Equatable {
             switch result {
             case .success(let bytes): writer.bytes(bytes)
             case .failure(let code):
-                writer.array(1)
-                writer.unsigned(UInt64(code.rawValue))
+                writer.tuple(code.rawValue)
             }
         }
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
         try reader.array(exactly: 2)
-        keyVersion = UInt32(try reader.unsigned(in: 1...0x7FFF_FFFF))
+        keyVersion = try reader.keyVersion()
         var results: [Result<[UInt8], EnclaveErrorCode>] = []
         for _ in 0..<(try reader.array(atMost: Limits.maximumSealItems)) {
             guard let first = reader.peek(), first >> 5 == 4 else {
@@ -162,8 +156,7 @@ public struct VaultForget: WireMessage, Equatable {
     public init(user: UserID) { self.user = user }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(1)
-        writer.uuid(user.uuid)
+        writer.tuple(user)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
@@ -204,11 +197,7 @@ public struct EnclaveMetrics: WireMessage, Equatable {
     public func write(to writer: inout CBORWriter) {
         writer.array(counters.count)
         for counter in counters {
-            writer.array(4)
-            writer.text(counter.name)
-            writer.text(counter.resource)
-            writer.text(counter.result)
-            writer.unsigned(counter.count)
+            writer.tuple(counter.name, counter.resource, counter.result, counter.count)
         }
     }
 

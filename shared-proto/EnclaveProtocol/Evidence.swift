@@ -26,12 +26,7 @@ public struct Challenge: WireMessage, Equatable {
     }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(5)
-        writer.bytes(nonce)
-        writer.unsigned(issuedAt)
-        writer.unsigned(expiresAt)
-        writer.text(purpose)
-        writer.text(requestID)
+        writer.tuple(nonce, issuedAt, expiresAt, purpose, requestID)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
@@ -96,16 +91,8 @@ public struct Evidence: WireMessage, Equatable {
     }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(9)
-        writer.text(Evidence.label)
-        writer.text(runtime)
-        writer.text(environment)
-        writer.text(measurement)
-        challenge.write(to: &writer)
-        writer.unsigned(issuedAt)
-        writer.bytes(random)
-        writer.bytes(sessionKey)
-        writer.optionalBytes(signingKey)
+        writer.tuple(
+            Evidence.label, runtime, environment, measurement, challenge, issuedAt, random, sessionKey, signingKey)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
@@ -140,10 +127,7 @@ public struct ChallengeAnswer: WireMessage, Equatable {
     }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(3)
-        writer.bytes(evidence)
-        writer.optionalBytes(signature)
-        writer.optionalBytes(nsmDocument)
+        writer.tuple(evidence, signature, nsmDocument)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
@@ -190,15 +174,7 @@ public struct IdentityDocument: WireMessage, Equatable {
     }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(8)
-        writer.text(IdentityDocument.label)
-        writer.text(runtime)
-        writer.text(environment)
-        writer.text(measurement)
-        writer.text(mode)
-        writer.unsigned(issuedAt)
-        writer.bytes(sessionKey)
-        writer.optionalBytes(signingKey)
+        writer.tuple(IdentityDocument.label, runtime, environment, measurement, mode, issuedAt, sessionKey, signingKey)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
@@ -232,10 +208,7 @@ public struct DocumentAnswer: WireMessage, Equatable {
     }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(3)
-        writer.bytes(document)
-        writer.optionalBytes(signature)
-        writer.optionalBytes(nsmDocument)
+        writer.tuple(document, signature, nsmDocument)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {

@@ -92,10 +92,7 @@ public struct EnclaveFailure: Error, Equatable, Sendable {
 
 extension EnclaveFailure: WireMessage {
     public func write(to writer: inout CBORWriter) {
-        writer.array(3)
-        writer.unsigned(UInt64(code.rawValue))
-        writer.optionalUnsigned(providerStatus.map(UInt64.init))
-        writer.optionalUnsigned(retryAfterSeconds.map(UInt64.init))
+        writer.tuple(code.rawValue, providerStatus, retryAfterSeconds)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {

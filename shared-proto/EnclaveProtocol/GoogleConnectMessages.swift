@@ -18,11 +18,7 @@ public struct GoogleConnectBegin: WireMessage, Equatable {
     }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(4)
-        writer.uuid(user.uuid)
-        writer.uuid(stateID.uuid)
-        writer.text(redirectURI)
-        writer.text(state)
+        writer.tuple(user, stateID, redirectURI, state)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
@@ -52,17 +48,14 @@ public struct GoogleConnectBeginAnswer: WireMessage, Equatable {
     }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(3)
-        writer.text(authorizationURL)
-        writer.bytes(sealedVerifier)
-        writer.unsigned(UInt64(keyVersion))
+        writer.tuple(authorizationURL, sealedVerifier, keyVersion)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
         try reader.array(exactly: 3)
         authorizationURL = try reader.text(atMost: Limits.maximumAuthorizationURLBytes)
         sealedVerifier = try reader.bytes(atMost: Limits.maximumSealedRecordBytes)
-        keyVersion = UInt32(try reader.unsigned(in: 1...0x7FFF_FFFF))
+        keyVersion = try reader.keyVersion()
         reader.end()
     }
 }
@@ -96,13 +89,7 @@ public struct GoogleConnectComplete: WireMessage, Equatable {
     }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(6)
-        writer.uuid(user.uuid)
-        writer.uuid(connector.uuid)
-        writer.uuid(stateID.uuid)
-        writer.text(state)
-        writer.bytes(sealedVerifier)
-        writer.text(code)
+        writer.tuple(user, connector, stateID, state, sealedVerifier, code)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {

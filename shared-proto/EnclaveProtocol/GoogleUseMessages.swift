@@ -12,9 +12,7 @@ public struct ConnectorReference: WireMessage, Equatable, Hashable {
     }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(2)
-        writer.uuid(user.uuid)
-        writer.uuid(connector.uuid)
+        writer.tuple(user, connector)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
@@ -39,9 +37,7 @@ public struct GoogleRefreshAnswer: WireMessage, Equatable {
     }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(2)
-        writer.unsigned(UInt64(expiresInSeconds))
-        writer.unsigned(recordVersion)
+        writer.tuple(expiresInSeconds, recordVersion)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
@@ -75,22 +71,11 @@ extension GoogleResource: WireMessage {
     public func write(to writer: inout CBORWriter) {
         switch self {
         case .calendarEvents(let timeMin, let timeMax, let maxResults, let pageToken):
-            writer.array(5)
-            writer.unsigned(1)
-            writer.text(timeMin)
-            writer.text(timeMax)
-            writer.unsigned(UInt64(maxResults))
-            writer.optionalText(pageToken)
+            writer.tuple(UInt64(1), timeMin, timeMax, UInt16(maxResults), pageToken)
         case .gmailMessages(let newerThanDays, let unread, let maxResults):
-            writer.array(4)
-            writer.unsigned(2)
-            writer.unsigned(UInt64(newerThanDays))
-            writer.bool(unread)
-            writer.unsigned(UInt64(maxResults))
+            writer.tuple(UInt64(2), UInt16(newerThanDays), unread, UInt16(maxResults))
         case .gmailMetadata(let id):
-            writer.array(2)
-            writer.unsigned(3)
-            writer.text(id)
+            writer.tuple(UInt64(3), id)
         }
     }
 
@@ -129,9 +114,7 @@ public struct GoogleGet: WireMessage, Equatable {
     }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(2)
-        reference.write(to: &writer)
-        resource.write(to: &writer)
+        writer.tuple(reference, resource)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
@@ -159,10 +142,7 @@ public struct GoogleGetAnswer: WireMessage, Equatable {
     }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(3)
-        writer.unsigned(UInt64(status))
-        writer.bytes(body)
-        writer.optionalUnsigned(retryAfterSeconds.map(UInt64.init))
+        writer.tuple(status, body, retryAfterSeconds)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
@@ -191,15 +171,12 @@ public struct GoogleRevokeAnswer: WireMessage, Equatable {
     }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(2)
-        writer.unsigned(outcome.rawValue)
-        writer.unsigned(recordVersion)
+        writer.tuple(outcome.rawValue, recordVersion)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
         try reader.array(exactly: 2)
-        guard let outcome = Outcome(rawValue: try reader.unsigned()) else { throw .outOfRange }
-        self.outcome = outcome
+        outcome = try reader.choice()
         recordVersion = try reader.unsigned()
         reader.end()
     }

@@ -7,21 +7,12 @@ public enum HelloRequest: WireMessage, Equatable {
     case handshake([UInt8])
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(3)
-        writer.unsigned(Limits.protocolVersion)
+        let version = Limits.protocolVersion
         switch self {
-        case .health:
-            writer.unsigned(1)
-            writer.null()
-        case .document:
-            writer.unsigned(2)
-            writer.null()
-        case .challenge(let challenge):
-            writer.unsigned(3)
-            challenge.write(to: &writer)
-        case .handshake(let message):
-            writer.unsigned(4)
-            writer.bytes(message)
+        case .health: writer.tuple(version, UInt64(1), [UInt8]?.none)
+        case .document: writer.tuple(version, UInt64(2), [UInt8]?.none)
+        case .challenge(let challenge): writer.tuple(version, UInt64(3), challenge)
+        case .handshake(let message): writer.tuple(version, UInt64(4), message)
         }
     }
 
@@ -53,24 +44,13 @@ public enum HelloAnswer: WireMessage, Equatable {
     case refused(EnclaveErrorCode)
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(3)
-        writer.unsigned(Limits.protocolVersion)
+        let version = Limits.protocolVersion
         switch self {
-        case .health(let answer):
-            writer.unsigned(1)
-            answer.write(to: &writer)
-        case .document(let answer):
-            writer.unsigned(2)
-            answer.write(to: &writer)
-        case .challenge(let answer):
-            writer.unsigned(3)
-            answer.write(to: &writer)
-        case .handshake(let message):
-            writer.unsigned(4)
-            writer.bytes(message)
-        case .refused(let code):
-            writer.unsigned(5)
-            writer.unsigned(UInt64(code.rawValue))
+        case .health(let answer): writer.tuple(version, UInt64(1), answer)
+        case .document(let answer): writer.tuple(version, UInt64(2), answer)
+        case .challenge(let answer): writer.tuple(version, UInt64(3), answer)
+        case .handshake(let message): writer.tuple(version, UInt64(4), message)
+        case .refused(let code): writer.tuple(version, UInt64(5), code.rawValue)
         }
     }
 
@@ -115,11 +95,7 @@ public struct HealthAnswer: WireMessage, Equatable {
     }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(4)
-        writer.text(status.rawValue)
-        writer.text(environment)
-        writer.text(mode)
-        writer.unsigned(uptimeSeconds)
+        writer.tuple(status.rawValue, environment, mode, uptimeSeconds)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
@@ -142,8 +118,7 @@ public struct SessionTerms: WireMessage, Equatable {
     public init(lifetimeSeconds: UInt32) { self.lifetimeSeconds = lifetimeSeconds }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(1)
-        writer.unsigned(UInt64(lifetimeSeconds))
+        writer.tuple(lifetimeSeconds)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {

@@ -2,7 +2,7 @@
 /// `[access key id, secret access key, session token / null, expires at / null, client secret / null]`.
 public struct KMSCredentials: WireMessage, Equatable {
     /// KMS ciphertext of the Google client secret: `[version, ciphertext]`.
-    public struct ClientSecret: Equatable, Sendable {
+    public struct ClientSecret: WireMessage, Equatable {
         /// Bound into the encryption context; the enclave takes the highest it has opened.
         public let version: UInt32
         /// What KMS made of it, 1–6144 bytes.
@@ -12,6 +12,15 @@ public struct KMSCredentials: WireMessage, Equatable {
         public init(version: UInt32, ciphertext: [UInt8]) {
             self.version = version
             self.ciphertext = ciphertext
+        }
+
+        public func write(to writer: inout CBORWriter) { writer.tuple(version, ciphertext) }
+
+        public init(from reader: inout CBORReader) throws(CBORError) {
+            try reader.array(exactly: 2)
+            version = try reader.keyVersion()
+            ciphertext = try reader.bytes(atMost: Limits.maximumKMSCiphertextBytes)
+            reader.end()
         }
     }
 
@@ -39,18 +48,7 @@ public struct KMSCredentials: WireMessage, Equatable {
     }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(5)
-        writer.text(accessKeyID)
-        writer.bytes(secretAccessKey)
-        writer.optionalBytes(sessionToken)
-        writer.optionalUnsigned(expiresAt)
-        if let clientSecret {
-            writer.array(2)
-            writer.unsigned(UInt64(clientSecret.version))
-            writer.bytes(clientSecret.ciphertext)
-        } else {
-            writer.null()
-        }
+        writer.tuple(accessKeyID, secretAccessKey, sessionToken, expiresAt, clientSecret)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
@@ -59,15 +57,7 @@ public struct KMSCredentials: WireMessage, Equatable {
         secretAccessKey = try reader.bytes(atMost: Limits.maximumAWSKeyBytes)
         sessionToken = try reader.optionalBytes(atMost: Limits.maximumAWSSessionTokenBytes)
         expiresAt = try reader.optionalUnsigned()
-        if reader.null() {
-            clientSecret = nil
-        } else {
-            try reader.array(exactly: 2)
-            clientSecret = ClientSecret(
-                version: UInt32(try reader.unsigned(in: 1...0x7FFF_FFFF)),
-                ciphertext: try reader.bytes(atMost: Limits.maximumKMSCiphertextBytes))
-            reader.end()
-        }
+        clientSecret = reader.null() ? nil : try ClientSecret(from: &reader)
         reader.end()
         // They become part of header lines: nothing but visible characters.
         func isVisible(_ bytes: [UInt8]) -> Bool { !bytes.isEmpty && bytes.allSatisfy { (0x21...0x7E).contains($0) } }
@@ -103,16 +93,13 @@ public struct KMSCredentialsAnswer: WireMessage, Equatable {
     }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(2)
-        writer.unsigned(outcome.rawValue)
-        writer.optionalUnsigned(clientSecretVersion.map(UInt64.init))
+        writer.tuple(outcome.rawValue, clientSecretVersion)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
         try reader.array(exactly: 2)
-        guard let outcome = Outcome(rawValue: try reader.unsigned()) else { throw .outOfRange }
-        self.outcome = outcome
-        clientSecretVersion = reader.null() ? nil : UInt32(try reader.unsigned(in: 1...0x7FFF_FFFF))
+        outcome = try reader.choice()
+        clientSecretVersion = reader.null() ? nil : try reader.keyVersion()
         reader.end()
     }
 }
@@ -150,7 +137,7 @@ public struct KeysStatus: WireMessage, Equatable {
         func versions(_ reader: inout CBORReader, atMost limit: Int) throws(CBORError) -> [UInt32] {
             var versions: [UInt32] = []
             for _ in 0..<(try reader.array(atMost: limit)) {
-                versions.append(UInt32(try reader.unsigned(in: 1...0x7FFF_FFFF)))
+                versions.append(try reader.keyVersion())
             }
             reader.end()
             guard zip(versions, versions.dropFirst()).allSatisfy({ $0 < $1 }) else { throw .outOfRange }
@@ -158,7 +145,7 @@ public struct KeysStatus: WireMessage, Equatable {
         }
         try reader.array(exactly: 4)
         keyID = try reader.text(atMost: Limits.maximumKeyIDBytes)
-        activeVersion = UInt32(try reader.unsigned(in: 1...0x7FFF_FFFF))
+        activeVersion = try reader.keyVersion()
         decryptVersions = try versions(&reader, atMost: Limits.maximumDecryptVersions)
         loadedVersions = try versions(&reader, atMost: Limits.maximumDecryptVersions + 1)
         reader.end()
@@ -187,15 +174,12 @@ public struct ConnectorRewrapAnswer: WireMessage, Equatable {
     }
 
     public func write(to writer: inout CBORWriter) {
-        writer.array(2)
-        writer.unsigned(outcome.rawValue)
-        writer.unsigned(recordVersion)
+        writer.tuple(outcome.rawValue, recordVersion)
     }
 
     public init(from reader: inout CBORReader) throws(CBORError) {
         try reader.array(exactly: 2)
-        guard let outcome = Outcome(rawValue: try reader.unsigned()) else { throw .outOfRange }
-        self.outcome = outcome
+        outcome = try reader.choice()
         recordVersion = try reader.unsigned()
         reader.end()
     }

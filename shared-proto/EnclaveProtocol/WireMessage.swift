@@ -1,7 +1,5 @@
 /// A value with exactly one encoding in deterministic CBOR; every request, answer and hello is one.
-public protocol WireMessage: Sendable {
-    /// Appends the one encoding of this value.
-    func write(to writer: inout CBORWriter)
+public protocol WireMessage: WireValue, Sendable {
     /// Reads one value; anything that `write(to:)` would not produce is refused.
     init(from reader: inout CBORReader) throws(CBORError)
 }
