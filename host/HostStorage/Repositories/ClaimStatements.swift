@@ -1,0 +1,100 @@
+extension JobRepository {
+    // How it finds work: the earliest due rows of each lane, of each user at most the first eight (see `ready`), so that
+    // $6 · (running jobs + free places) of them hold the earliest job of everybody who may run one. Per user and lane at
+    // most (limit − running) rows become candidates, the n-th of them with the n-th free slot, so that claimers who see
+    // the same state never want one slot for two jobs. The selects that lock repeat the condition on the locked row, so
+    // that a row another worker claimed since this statement's snapshot is not taken. For each row claimed the user's
+    // next parked one moves up. Always answers at least one row; the last column says whether more may be found farther
+    // on.
+    static let claimDue = Statement.write(
+        """
+        with busy as materialized (
+            select user_id, lane, array_agg(user_slot) as slots from alfred.jobs
+            where state = 'RUNNING' group by user_id, lane),
+        lanes(lane, places) as (values (0::smallint, $2), (1::smallint, least($2, $3))),
+        near as materialized (
+            select l.lane, l.places, j.id, j.user_id, j.due_at from lanes l cross join lateral (
+                select id, user_id, due_at from alfred.jobs
+                where lane = l.lane and state = 'PENDING' and ready and due_at <= now()
+                order by due_at, id
+                limit $6 * (l.places + (select count(*) from busy where busy.lane = l.lane))) j
+            where l.places > 0),
+        ranked as (
+            select n.*, row_number() over (partition by n.lane, n.user_id order by n.due_at, n.id) as place,
+                coalesce(b.slots, '{}'::smallint[]) as slots
+            from near n left join busy b on b.user_id = n.user_id and b.lane = n.lane),
+        candidates as (
+            select id, user_id, lane, due_at, case when $4 = 1 then 0::smallint else (
+                select slot from (
+                    select s::smallint as slot, row_number() over (order by s) as free_place
+                    from generate_series(0, $4 - 1) s where s::smallint <> all(slots)) free
+                where free_place = place) end as slot
+            from ranked where place <= $4 - cardinality(slots)),
+        locked_prompt as (
+            select j.id, j.due_at, c.slot from (select * from candidates where lane = 0 order by due_at, id) c
+            join alfred.jobs j on j.id = c.id
+            join alfred.users u on u.id = c.user_id and u.status = 'ACTIVE' and u.frozen_at is null
+            where j.state = 'PENDING' and j.due_at <= now()
+            order by c.due_at, c.id limit $2 for update of j skip locked),
+        locked_background as (
+            select j.id, j.due_at, c.slot from (select * from candidates where lane = 1 order by due_at, id) c
+            join alfred.jobs j on j.id = c.id
+            join alfred.users u on u.id = c.user_id and u.status = 'ACTIVE' and u.frozen_at is null
+            where j.state = 'PENDING' and j.due_at <= now()
+            order by c.due_at, c.id limit least($2, $3) for update of j skip locked),
+        placed as (
+            select id, slot from (select * from locked_prompt union all select * from locked_background) l
+            order by due_at, id limit $2),
+        claimed as (
+            update alfred.jobs j set state = 'RUNNING', lease_owner = $1, lease_token = j.lease_token + 1,
+                lease_expires_at = now() + make_interval(secs => $5), last_run_at = now(), user_slot = p.slot,
+                updated_at = now()
+            from placed p
+            where j.id = p.id and p.slot is not null and j.state = 'PENDING' and j.due_at <= now()
+            returning j.*),
+        next as (
+            select n.id from (select user_id, lane, count(*) as taken from claimed group by user_id, lane) c
+            cross join lateral (
+                select id from alfred.jobs
+                where user_id = c.user_id and lane = c.lane and state = 'PENDING' and not ready
+                order by due_at, id limit c.taken for update skip locked) n),
+        promoted as (
+            update alfred.jobs j set ready = true from next n where j.id = n.id and j.state = 'PENDING')
+        select c.id, c.user_id, c.lease_token, c.type, c.request_id, c.due_at, c.expires_at,
+            coalesce(c.expires_at <= now(), false),
+            greatest(extract(epoch from clock_timestamp() - c.due_at), 0)::float8,
+            c.payload_ciphertext, c.sealed_key_version, c.attempts, c.deferrals, c.max_attempts, c.idempotency_key,
+            c.traceparent,
+            exists (
+                select from near n group by n.lane, n.places
+                having count(*) >= $6 * (n.places + (select count(*) from busy where busy.lane = n.lane)))
+        from (values (1)) one left join claimed c on true
+        order by c.due_at, c.id
+        """)
+
+    /// Parked jobs of users who have too few in the queue: after deletions, and after inserts that met a claim. Begins at
+    /// a random user and goes a bounded number of steps, so that its cost is bounded and everybody's turn comes.
+    static let promoteParked = Statement.write(
+        """
+        with recursive people(lane, user_id, step) as (
+            (select f.lane, f.user_id, 1 from (
+                select lane, user_id from alfred.jobs
+                where state = 'PENDING' and not ready and user_id >= $1 order by user_id, lane limit 1) f)
+            union all
+            select n.lane, n.user_id, p.step + 1 from people p cross join lateral (
+                select lane, user_id from alfred.jobs
+                where state = 'PENDING' and not ready and (user_id, lane) > (p.user_id, p.lane)
+                order by user_id, lane limit 1) n
+            where p.step < $2),
+        next as (
+            select n.id from people p cross join lateral (
+                select first.id from (
+                    select id, ready from alfred.jobs
+                    where user_id = p.user_id and lane = p.lane and state = 'PENDING'
+                    order by due_at limit 8) first
+                where not first.ready) n),
+        locked as (select j.id from next n join alfred.jobs j on j.id = n.id for update of j skip locked)
+        update alfred.jobs j set ready = true from locked l
+        where j.id = l.id and j.state = 'PENDING' and not j.ready
+        """)
+}
