@@ -14,8 +14,10 @@ import Testing
     private final class Source: CredentialSource {
         private let set = Mutex<Result<KMSCredentials, CredentialSourceError>>(.success(Source.set("AKIDFIRST")))
 
-        static func set(_ id: String) -> KMSCredentials {
-            KMSCredentials(accessKeyID: id, secretAccessKey: Array("secret".utf8))
+        static func set(_ id: String, clientSecret version: UInt32? = nil) -> KMSCredentials {
+            KMSCredentials(
+                accessKeyID: id, secretAccessKey: Array("secret".utf8),
+                clientSecret: version.map { KMSCredentials.ClientSecret(version: $0, ciphertext: [1]) })
         }
 
         func give(_ result: Result<KMSCredentials, CredentialSourceError>) { set.withLock { $0 = result } }
@@ -32,6 +34,7 @@ import Testing
         let calls = Mutex<[Call]>([])
         let handed = Mutex<[String]>([])
         let outcome = Mutex(KMSCredentialsAnswer.Outcome.accepted)
+        let clientSecretVersion = Mutex<UInt32?>(nil)
         let fake = Mutex<FakeEnclave?>(nil)
 
         var script: Script {
@@ -45,7 +48,8 @@ import Testing
                 }
                 let outcome = self.outcome.withLock { $0 }
                 if outcome == .accepted { self.fake.withLock { $0?.status.withLock { $0 = .ok } } }
-                reply(.success(KMSCredentialsAnswer(outcome, clientSecretVersion: nil).encoded()))
+                let version = self.clientSecretVersion.withLock { $0 }
+                reply(.success(KMSCredentialsAnswer(outcome, clientSecretVersion: version).encoded()))
             }
         }
 
@@ -119,6 +123,26 @@ import Testing
                 "one that was refused is offered again")
         }
         #expect(enclave.handed.withLock { $0.filter { $0 == "AKIDFIRST" } }.count == 1)
+    }
+
+    @Test func bringsAClientSecretUntilTheEnclaveHasItOrANewerOne() async throws {
+        let enclave = Enclave()
+        enclave.clientSecretVersion.withLock { $0 = 1 }
+        let fake = try enclave.start(host, .init())
+        defer { fake.stop() }
+        let source = Source()
+        source.give(.success(Source.set("AKIDFIRST", clientSecret: 2)))
+        try await running(client(fake, source)) {
+            #expect(await eventually { enclave.handed.withLock { $0.count } > 2 }, "1 is older than 2")
+            enclave.clientSecretVersion.withLock { $0 = 3 }
+            let count = enclave.handed.withLock { $0.count }
+            source.give(.success(Source.set("AKIDSECOND", clientSecret: 2)))
+            #expect(await eventually { enclave.handed.withLock { $0.last } == "AKIDSECOND" })
+            source.give(.success(Source.set("AKIDTHIRD")))
+            #expect(await eventually { enclave.handed.withLock { $0.last } == "AKIDTHIRD" })
+            let after = enclave.handed.withLock { $0.dropFirst(count) }
+            #expect(after.filter { $0 == "AKIDSECOND" }.count == 1 && after.filter { $0 == "AKIDTHIRD" }.count == 1)
+        }
     }
 
     @Test func bringsARestartedEnclaveBackToServing() async throws {

@@ -7,12 +7,12 @@ public actor LocalStack {
     /// Where it lives and what differs from the ordinary.
     public nonisolated let settings: StackSettings
     /// Ports and variables; set by `prepare`.
-    public private(set) var environment: StackEnvironment?
+    public internal(set) var environment: StackEnvironment?
     /// What passed between hosts and enclave; only with `recordsWire`.
     public private(set) var relay: RecordingRelay?
     private var processes: [String: ManagedProcess] = [:]
     private var folderLock: Int32?
-    private let progress: @Sendable (String) -> Void
+    let progress: @Sendable (String) -> Void
 
     /// A system that is not started; `progress` gets one line per step.
     public init(_ settings: StackSettings, progress: @escaping @Sendable (String) -> Void = { _ in }) {
@@ -50,13 +50,17 @@ public actor LocalStack {
 
     /// Starts the four processes in order, each when the one before is ready.
     public func startAll() async throws {
-        for component in Component.allCases { try await start(component) }
+        for component in Component.allCases {
+            try await start(component)
+            if settings.isRemote { try await tell(after: component) }
+        }
     }
 
     /// Starts one process and waits until it is ready.
     public func start(_ component: Component) async throws {
         try launch(component)
         try await ready(component)
+        if settings.isRemote, component == .simulators { try await makeRelease() }
     }
 
     /// Starts one process without waiting; `name` tells apart two of the same component.
@@ -64,7 +68,7 @@ public actor LocalStack {
         let environment = try prepared()
         let name = name ?? component.rawValue
         let process = try ManagedProcess(
-            name: name, executable: settings.products.appending(path: component.executable),
+            name: name, executable: settings.products.appending(path: executable(of: component)),
             arguments: component == .simulators ? simulatorArguments(environment) : [],
             environment: environment.variables(for: component).merging(extra) { _, new in new },
             folder: settings.state, log: settings.state.appending(path: "logs/\(name).log"))
@@ -168,7 +172,7 @@ public actor LocalStack {
             authority: settings.state.appending(path: "simulators/ca.pem").path)
     }
 
-    private func prepared() throws -> StackEnvironment {
+    func prepared() throws -> StackEnvironment {
         guard let environment else { throw StackError("the local system is not prepared") }
         return environment
     }
@@ -187,10 +191,11 @@ public actor LocalStack {
             "--state", settings.state.appending(path: "simulators").path, "--google-port", "\(ports.google)",
             "--clerk-port", "\(ports.clerk)", "--apns-port", "\(ports.apns)", "--control-port", "\(ports.control)",
             "--google-client-id", environment.variables["GOOGLE_OAUTH_CLIENT_ID"] ?? "",
-            "--google-client-secret-file", environment.variables["GOOGLE_OAUTH_CLIENT_SECRET_FILE"] ?? "",
+            "--google-client-secret-file", environment.keyFile("google-client-secret.key"),
             "--google-redirect-uri", environment.redirectURI,
             "--clerk-audience", environment.variables["CLERK_AUDIENCE"] ?? "",
-        ]
+            "--kms-port", "\(ports.kms)", "--metadata-port", "\(ports.metadata)",
+        ] + (settings.isRemote ? ["--nsm-socket", environment.secureModule] : [])
     }
 
     private func startServers() async throws -> [String: String] {
@@ -231,7 +236,9 @@ public actor LocalStack {
         let process = try ManagedProcess(
             name: "alfredctl", executable: settings.products.appending(path: "alfredctl"), arguments: ["migrate"],
             // The simulators, whose CA the other processes trust, are not there yet, and a migration needs none.
-            environment: environment.operatorVariables.filter { $0.key != "EGRESS_CA_FILE" },
+            environment: environment.operatorVariables.filter {
+                !["EGRESS_CA_FILE", "TEE_NITRO_ROOT_CERT_PATH"].contains($0.key)
+            },
             folder: settings.state, log: settings.state.appending(path: "logs/migrate.log"))
         guard await process.waitForExit(within: .seconds(60)) == 0 else {
             await process.kill9()
@@ -245,7 +252,7 @@ public actor LocalStack {
         if let data = try? Data(contentsOf: file),
             let kept = try? JSONDecoder().decode(StackEnvironment.PortSet.self, from: data),
             ![
-                kept.google, kept.clerk, kept.apns, kept.control, kept.enclave, kept.api, kept.apiMetrics,
+                kept.google, kept.clerk, kept.apns, kept.control, kept.kms, kept.metadata, kept.enclave, kept.api, kept.apiMetrics,
                 kept.workerMetrics,
             ]
             .contains(where: Ports.isListening)

@@ -1,5 +1,6 @@
 import Foundation
 import HostRuntime
+import SimulatorKit
 
 /// Ports, folders and variables of one local system; the one place where its configuration is put together.
 public struct StackEnvironment: Sendable {
@@ -9,6 +10,8 @@ public struct StackEnvironment: Sendable {
         public var clerk = Ports.free()
         public var apns = Ports.free()
         public var control = Ports.free()
+        public var kms = Ports.free()
+        public var metadata = Ports.free()
         public var enclave = Ports.free()
         public var relay = Ports.free()
         public var api = Ports.free()
@@ -53,10 +56,15 @@ public struct StackEnvironment: Sendable {
             "APNS_AUTH_TOKEN": Self.pushToken,
             "REDIS_URL": servers["REDIS_URL"] ?? "",
         ]) { _, new in new }
+        secureModule = Self.secureModule(in: settings.state)
+        if settings.isRemote { variables = Self.remote(variables, ports, secureModule, settings.state) }
         variables.merge(settings.overrides) { _, new in new }
         self.servers = servers
         self.keyFolder = settings.state.appending(path: "keys")
     }
+
+    /// Socket of the simulated secure module; only with `isRemote`.
+    public let secureModule: String
 
     private let servers: [String: String]
     private let keyFolder: URL
@@ -65,6 +73,8 @@ public struct StackEnvironment: Sendable {
     public var ownerDatabaseURL: String { servers["OWNER_DATABASE_URL"] ?? "" }
     /// The database with the operator's rights.
     public var operatorDatabaseURL: String { servers["OPERATOR_DATABASE_URL"] ?? "" }
+    /// One of the files that `scripts/local-keys` made, for example `attestation.key`.
+    public func keyFile(_ name: String) -> String { keyFolder.appending(path: name).path }
     /// The Redis of this system.
     public var redisURL: String { servers["REDIS_URL"] ?? "" }
 
@@ -79,12 +89,12 @@ public struct StackEnvironment: Sendable {
             process = .api
             all["DATABASE_URL"] = servers["API_DATABASE_URL"]
             all["METRICS_BIND_ADDR"] = "127.0.0.1:\(ports.apiMetrics)"
-            all["ENCLAVE_RPC_CLIENT_KEY_PATH"] = keyFolder.appending(path: "api.key").path
+            all["ENCLAVE_RPC_CLIENT_KEY_PATH"] = keyFile("api.key")
         case .worker:
             process = .worker
             all["DATABASE_URL"] = servers["WORKER_DATABASE_URL"]
             all["METRICS_BIND_ADDR"] = "127.0.0.1:\(ports.workerMetrics)"
-            all["ENCLAVE_RPC_CLIENT_KEY_PATH"] = keyFolder.appending(path: "worker.key").path
+            all["ENCLAVE_RPC_CLIENT_KEY_PATH"] = keyFile("worker.key")
         }
         return EnvironmentCatalogue.variables(for: process, of: all).merging(Self.system) { own, _ in own }
     }
@@ -93,7 +103,7 @@ public struct StackEnvironment: Sendable {
     public var operatorVariables: [String: String] {
         var all = variables
         all["DATABASE_URL"] = ownerDatabaseURL
-        all["ENCLAVE_RPC_CLIENT_KEY_PATH"] = keyFolder.appending(path: "operator.key").path
+        all["ENCLAVE_RPC_CLIENT_KEY_PATH"] = keyFile("operator.key")
         return EnvironmentCatalogue.variables(for: .operator, of: all).merging(Self.system) { own, _ in own }
     }
 

@@ -31,6 +31,8 @@ public struct StackSettings: Sendable {
     public var recordsWire = false
     /// No Postgres, Redis and schema: for a test that starts simulators and enclaves only and plays the host itself.
     public var withoutServers = false
+    /// `enclave-runtime` with a simulated secure module, KMS and instance metadata, in place of the dev shim.
+    public var isRemote = false
     /// Variables of the real environment; a Postgres or Redis URL found here replaces the private server.
     public var environment: [String: String] = [:]
 

@@ -12,15 +12,32 @@ struct AlfredLocal: AsyncParsableCommand {
     @Flag(help: "End with exit status 0 after the story instead of staying up.")
     var once = false
 
-    @Option(help: "Folder of keys, logs, Postgres and Redis.")
-    var state = ".local/run"
+    @Flag(help: "enclave-runtime itself, with a simulated secure module and KMS, in place of the dev shim.")
+    var remote = false
+
+    @Flag(help: "No story and no worker: serve until stopped.")
+    var serve = false
+
+    @Option(help: "NAME=VALUE, instead of the ordinary value of a variable; may be repeated.")
+    var set: [String] = []
+
+    @Option(help: "Folder of keys, logs, Postgres and Redis (default: .local/run, with --remote .local/run-remote).")
+    var state: String?
 
     func run() async throws {
         let root = URL(filePath: FileManager.default.currentDirectoryPath)
+        // Sealed under another key, the rows of one mode do not open in the other.
+        let state = state ?? (remote ? ".local/run-remote" : ".local/run")
         var settings = StackSettings(
             repository: root, state: state.hasPrefix("/") ? URL(filePath: state) : root.appending(path: state),
             products: root.appending(path: ".build/debug"))
+        settings.isRemote = remote
         settings.environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
+        for pair in set.map({ $0.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false) }) {
+            guard pair.count == 2 else { throw ValidationError("--set takes NAME=VALUE") }
+            settings.overrides[String(pair[0])] = String(pair[1])
+        }
+        settings.fastPostgres = serve
         let stack = LocalStack(settings) { line in say("   \(line)") }
         let stopping = Interruption()
         do {
@@ -37,6 +54,12 @@ struct AlfredLocal: AsyncParsableCommand {
     private func tell(on stack: LocalStack, until stopping: Interruption) async throws {
         try await stopping.race {
             say("== Starting")
+            guard !serve else {
+                try await stack.prepare()
+                for component in [Component.simulators, .enclave, .api] { try await stack.start(component) }
+                say("== Serving at \(await stack.environment?.apiURL ?? "")")
+                throw StackError(try await stack.firstEnd())
+            }
             try await stack.start()
             let story = try await Story(on: stack)
             say("\n== The story")

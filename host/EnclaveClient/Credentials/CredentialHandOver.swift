@@ -9,6 +9,8 @@ internal import HostRuntime
 actor CredentialHandOver {
     /// Wait between two questions for the enclave's state.
     static let pollInterval = Duration.milliseconds(50)
+    /// Least time for `kms.credentials`: an enclave that has all of its secrets opened asks KMS once for each.
+    static let leastLimit = Duration.seconds(10)
 
     private let source: any CredentialSource
     private let connector: EnclaveConnector
@@ -81,7 +83,8 @@ actor CredentialHandOver {
         }
         let answer: KMSCredentialsAnswer
         do throws(EnclaveCallError) {
-            answer = try await opened.session.call(.kmsCredentials, credentials, within: limit)
+            answer = try await opened.session.call(
+                .kmsCredentials, credentials, within: max(limit, Self.leastLimit))
         } catch {
             // The enclave may be slow at KMS: whether it took them shows in its state.
             if error == .timedOut { return }

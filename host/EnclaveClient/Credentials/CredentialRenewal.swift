@@ -38,6 +38,10 @@ struct CredentialRenewal {
             let answer: KMSCredentialsAnswer = try await client.call(.kmsCredentials, set, context)
             client.report.handedOver(answer.outcome)
             if answer.outcome == .refused { return "refused_by_kms" }
+            // The enclave did not take the newer client secret, whatever became of the credentials: brought again later.
+            if let brought = set.clientSecret?.version, answer.clientSecretVersion ?? 0 < brought {
+                return "client_secret_not_taken"
+            }
             handed = set
             return nil
         } catch {
