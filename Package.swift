@@ -110,6 +110,8 @@ if !enclaveOnly {
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        // Tests only: reads the published contract.
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ]
 
     let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
@@ -180,7 +182,8 @@ if !enclaveOnly {
                 asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, nioSSL, httpTypes,
                 crypto, logging, lifecycle, unixSignals,
             ],
-            path: "host/APIServer", swiftSettings: base),
+            path: "host/APIServer", resources: [.embedInCode("openapi.yaml"), .embedInCode("docs.html")],
+            swiftSettings: base),
         .target(
             name: "JobWorker",
             dependencies: [
@@ -262,7 +265,7 @@ if !enclaveOnly {
                 "APIServer", "HostProcess", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol",
                 hummingbird, httpTypes, nioCore, nioPosix, nioHTTP1,
                 .product(name: "NIOEmbedded", package: "swift-nio"), crypto, cryptoExtras, logging,
-                lifecycle,
+                lifecycle, .product(name: "Yams", package: "Yams"),
             ]),
         test(
             "JobWorker",

@@ -17,6 +17,7 @@ import Testing
         #expect(
             Set(table) == [
                 "GET /healthz - open", "GET /readyz - open", "GET /oauth/google/callback oauth_bridge open",
+                "GET /openapi.yaml docs open", "GET /docs docs open",
                 "GET /v1/attestation/document attestation open", "POST /v1/attestation/challenge attestation open",
                 "POST /v1/devices/apns device_register user", "POST /v1/devices/apns/test test_push user",
                 "POST /v1/assistant/query assistant_query user",

@@ -59,3 +59,14 @@ build() {
     say "Building $what (debug). The first time takes 3 to 15 minutes; later seconds."
     (cd "$ROOT" && swift build "${STRICT[@]}" "${arguments[@]}")
 }
+
+# Python packages of the tests, in .local/venv: of Noise (a peer for the handshake), CDDL and OpenAPI.
+python_tools() {
+    local packages=(noiseprotocol==0.3.1 pycddl==0.6.4 cbor2==5.9.0 PyYAML==6.0.4 schemathesis==4.32.5)
+    local venv="$ROOT/.local/venv"
+    [ "$(cat "$venv/ready" 2>/dev/null)" != "${packages[*]}" ] || return 0
+    say "Installing Python packages into .local/venv: ${packages[*]}"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install -q --disable-pip-version-check "${packages[@]}"
+    printf '%s' "${packages[*]}" >"$venv/ready"
+}

@@ -13,6 +13,7 @@ enum RateBucket: String, CaseIterable, Sendable {
     case read
     case oauthBridge = "oauth_bridge"
     case attestation
+    case docs
     case authFailure = "auth_failure"
 
     /// Calls per window.
@@ -22,7 +23,7 @@ enum RateBucket: String, CaseIterable, Sendable {
         case .revokeConnector, .testPush: 10
         case .privacyDeleteAll: 3
         case .read: 120
-        case .oauthBridge, .authFailure: 60
+        case .oauthBridge, .docs, .authFailure: 60
         case .attestation, .preferencesWrite, .assistantQuery: 30
         }
     }

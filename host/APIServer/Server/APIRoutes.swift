@@ -10,6 +10,7 @@ func apiRoutes(_ dependencies: APIDependencies) -> [Route] {
 
 private func openRoutes(_ dependencies: APIDependencies) -> [Route] {
     let bridge = OAuthBridge()
+    let contract = ContractPages()
     let relay = AttestationRelay(
         enclave: dependencies.enclave, maximumAgeSeconds: dependencies.maximumEvidenceAgeSeconds,
         quota: CallQuota(perSecond: AttestationRelay.callsPerSecond), now: wallClock)
@@ -21,6 +22,8 @@ private func openRoutes(_ dependencies: APIDependencies) -> [Route] {
         .post(
             "/v1/attestation/challenge", .attestation,
             errors: [.attestationChallengeFailed, .attestationChallengeUnavailable], .open(relay.challenge)),
+        .get("/openapi.yaml", .docs, .open { contract.yaml($0) }),
+        .get("/docs", .docs, .open { contract.html($0) }),
     ]
 }
 

@@ -24,8 +24,9 @@ public struct AuditCursor: Sendable, Equatable {
     /// Microseconds since 1970, `|`, UUID.
     public init?(_ text: String) {
         let parts = text.split(separator: "|", omittingEmptySubsequences: false)
-        guard text.utf8.count <= 64, parts.count == 2, let microseconds = Int64(parts[0]),
-            (0...4_102_444_800_000_000).contains(microseconds), let id = UUID(uuidString: String(parts[1]))
+        guard parts.count == 2, (1...16).contains(parts[0].utf8.count),
+            parts[0].utf8.allSatisfy({ (0x30...0x39).contains($0) }), let microseconds = Int64(parts[0]),
+            microseconds < 4_000_000_000_000_000, let id = UUID(uuidString: String(parts[1]))
         else { return nil }
         self.init(microseconds: microseconds, id: id)
     }
