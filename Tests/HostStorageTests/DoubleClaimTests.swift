@@ -32,7 +32,11 @@ import Testing
             let claiming = Task { try await late.query(.write(sql), parameters) }
             let isWaiting =
                 (try? await eventually {
-                    try await database.count("pg_locks where locktype = 'advisory' and not granted") == 1
+                    try await database.count(
+                        """
+                        pg_locks where locktype = 'advisory' and not granted and objid = 4711
+                            and database = (select oid from pg_database where datname = current_database())
+                        """) == 1
                 }) ?? false
             #expect(isWaiting)
             do {

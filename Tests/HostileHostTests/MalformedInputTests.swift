@@ -117,9 +117,10 @@ extension HostileHost {
             let stage = try Stage.required()
             let ada = Person()
             try await stage.withstands {
-                let sessions = [Role.api: try await stage.session(.api), .worker: try await stage.session(.worker)]
+                var sessions: [Role: Session] = [:]
+                for role in Role.allCases { sessions[role] = try await stage.session(role) }
                 for method in Method.allCases where !method.isCallback {
-                    let session = try #require(method.roles.contains(.api) ? sessions[.api] : sessions[.worker])
+                    let session = try #require(method.roles.compactMap { sessions[$0] }.first)
                     let good = RoleTests.request(method, ada).encoded()
                     var bodies: [[UInt8]] = [
                         [], [0xFF], [0xF6], [0x9B, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF],
