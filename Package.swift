@@ -235,6 +235,13 @@ if !enclaveOnly {
             ],
             path: "Tests/Benchmarks/enclave-bench", swiftSettings: base),
         .executableTarget(
+            name: "jobs-bench",
+            dependencies: [
+                "JobWorker", "Push", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", argumentParser,
+                logging, lifecycle,
+            ],
+            path: "Tests/Benchmarks/jobs-bench", swiftSettings: base),
+        .executableTarget(
             name: "alfred-local", dependencies: ["LocalStack", argumentParser],
             path: "Tests/LocalStack/alfred-local", swiftSettings: base),
 
@@ -281,7 +288,7 @@ if !enclaveOnly {
             "EndToEnd",
             [
                 "LocalStack", "SimulatorKit", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol",
-                "EnclaveDevShim", "EnclaveVault", "Sodium",
+                "EnclaveDevShim", "EnclaveRuntime", "EnclaveVault", "Sodium",
             ]),
         test(
             "KeyOperations",
@@ -302,6 +309,7 @@ if !enclaveOnly {
         .executable(name: "simulators", targets: ["simulators"]),
         .executable(name: "alfred-local", targets: ["alfred-local"]),
         .executable(name: "enclave-bench", targets: ["enclave-bench"]),
+        .executable(name: "jobs-bench", targets: ["jobs-bench"]),
         .executable(name: "attestation-cases", targets: ["attestation-cases"]),
         .executable(name: "attestation-bench", targets: ["attestation-bench"]),
     ]
