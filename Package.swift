@@ -105,6 +105,7 @@ if !enclaveOnly {
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
@@ -126,6 +127,7 @@ if !enclaveOnly {
     let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
     let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
     let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+    let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
     let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
     let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
     let nioHTTPTypesHTTP1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
@@ -159,7 +161,10 @@ if !enclaveOnly {
             ],
             path: "host/EnclaveClient", swiftSettings: strict),
         .target(
-            name: "Push", dependencies: ["HostRuntime", asyncHTTPClient, nioCore, nioSSL, nioHTTP1, logging],
+            name: "Push",
+            dependencies: [
+                "HostRuntime", asyncHTTPClient, nioCore, nioSSL, nioHTTP1, nioHTTP2, jwtKit, crypto, logging,
+            ],
             path: "host/Push", swiftSettings: base),
         .target(
             name: "KeyOperations",
@@ -168,6 +173,13 @@ if !enclaveOnly {
                 nioSSL, crypto,
             ],
             path: "host/KeyOperations", swiftSettings: base),
+        .target(
+            name: "LLMGateway",
+            dependencies: [
+                "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", asyncHTTPClient, nioCore, nioHTTP1,
+                nioSSL, crypto, logging, lifecycle,
+            ],
+            path: "host/LLMGateway", resources: [.embedInCode("prices.json")], swiftSettings: base),
         .target(
             name: "HostProcess",
             dependencies: [
@@ -214,7 +226,7 @@ if !enclaveOnly {
             dependencies: [
                 "SimulatedNitro",
                 "AttestationVerifier", hummingbird, hummingbirdCore, hummingbirdHTTP2, x509, asn1, crypto, cryptoExtras,
-                asyncHTTPClient, nioCore, nioHTTP1, nioSSL, httpTypes, logging, lifecycle,
+                asyncHTTPClient, nioCore, nioHTTP1, nioHTTP2, nioSSL, httpTypes, logging, lifecycle,
             ],
             path: "Tests/Simulators/SimulatorKit", swiftSettings: base),
         .executableTarget(
@@ -264,8 +276,19 @@ if !enclaveOnly {
             "EnclaveClient",
             ["EnclaveClient", "AttestationVerifier", "EnclaveProtocol", "AttestedSession", "Sodium", "HostRuntime"]),
         test("HostStorage", ["HostStorage", "HostRuntime", "LocalStack", logging]),
+        test(
+            "LLMGateway",
+            [
+                "LLMGateway", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "SimulatorKit", crypto,
+                asyncHTTPClient, nioCore, logging,
+            ]),
         test("HostProcess", ["HostProcess", "HostRuntime", "HostStorage", "EnclaveProtocol"]),
-        test("Push", ["Push", "HostRuntime", "SimulatorKit", asyncHTTPClient, logging]),
+        test(
+            "Push",
+            [
+                "Push", "HostRuntime", "SimulatorKit", asyncHTTPClient, nioCore, nioHTTP1, nioHTTP2,
+                .product(name: "NIOEmbedded", package: "swift-nio"), crypto, jwtKit, logging,
+            ]),
         test(
             "APIServer",
             [
