@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import LocalStack
 import Testing
 
@@ -40,5 +41,21 @@ import Testing
         let search = try CanarySearch([Canary("secret", secret)])
         let (hits, bytes) = try search.find(inProcess: ProcessInfo.processInfo.processIdentifier)
         #expect(!hits.isEmpty && bytes > 1_000_000)
+    }
+
+    /// A process has hundreds of mappings, and a secret may be in the last.
+    @Test func searchesEveryMapping() throws {
+        let pages = 600
+        let size = pages * 4096
+        let memory = try #require(mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))
+        defer { munmap(memory, size) }
+        let secret = (0..<32).map { _ in UInt8.random(in: 0...255) }
+        for page in stride(from: 0, to: pages, by: 2) {
+            (memory + page * 4096).copyMemory(from: secret, byteCount: secret.count)
+            mprotect(memory + (page + 1) * 4096, 4096, PROT_NONE)
+        }
+        let (hits, _) = try CanarySearch([Canary("secret", secret)]).find(
+            inProcess: ProcessInfo.processInfo.processIdentifier)
+        #expect(hits.count >= pages / 2)
     }
 }

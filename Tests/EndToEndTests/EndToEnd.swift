@@ -8,11 +8,21 @@ import Testing
 func withStack(
     _ name: String, _ change: (inout StackSettings) -> Void = { _ in }, _ body: (LocalStack) async throws -> Void
 ) async throws {
+    try await withPreparedStack(name, change) { stack in
+        try await stack.startAll()
+        try await body(stack)
+    }
+}
+
+/// The same without a process started: servers, keys and schema are there.
+func withPreparedStack(
+    _ name: String, _ change: (inout StackSettings) -> Void = { _ in }, _ body: (LocalStack) async throws -> Void
+) async throws {
     var settings = StackSettings.forTest(name)
     change(&settings)
     let stack = LocalStack(settings)
     do {
-        try await stack.start()
+        try await stack.prepare()
         try await body(stack)
         await stack.remove()
     } catch {

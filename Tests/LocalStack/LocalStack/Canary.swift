@@ -86,7 +86,7 @@ public final class CanarySearch: @unchecked Sendable {
     ///
     /// - Returns: what was found and where, and how many bytes were read.
     public func find(inProcess pid: Int32) throws -> (hits: [String], bytesRead: Int) {
-        let maps = try String(contentsOfFile: "/proc/\(pid)/maps", encoding: .utf8)
+        let maps = String(decoding: try Self.wholeFile("/proc/\(pid)/maps"), as: UTF8.self)
         let memory = try FileHandle(forReadingFrom: URL(filePath: "/proc/\(pid)/mem"))
         defer { try? memory.close() }
         var hits: [String] = []
@@ -101,10 +101,19 @@ public final class CanarySearch: @unchecked Sendable {
             read += count
             hits += found.map { "\($0) in \(fields.count > 5 ? fields[5] : "anonymous memory")" }
         }
-        if let name = find(in: try Data(contentsOf: URL(filePath: "/proc/\(pid)/environ"))) {
+        if let name = find(in: try Self.wholeFile("/proc/\(pid)/environ")) {
             hits.append("\(name) in the environment")
         }
         return (hits, read)
+    }
+
+    /// Foundation takes a file without a size for shorter than it is: it is read until there is no more.
+    private static func wholeFile(_ path: String) throws -> Data {
+        let file = try FileHandle(forReadingFrom: URL(filePath: path))
+        defer { try? file.close() }
+        var content = Data()
+        while let piece = try file.read(upToCount: 64 << 10), !piece.isEmpty { content += piece }
+        return content
     }
 
     private func search(_ memory: FileHandle, from start: UInt64, to end: UInt64) -> ([String], Int) {

@@ -21,6 +21,8 @@ public struct StackEnvironment: Sendable {
 
     /// Bearer the worker pushes with; a local value that only the simulator knows.
     static let pushToken = "local-push-bearer"
+    /// Key of the model provider; a local value too.
+    static let modelKey = "sk-or-local"
 
     public let ports: PortSet
     /// Base URL of the REST API.
@@ -54,6 +56,7 @@ public struct StackEnvironment: Sendable {
             "GOOGLE_GMAIL_BASE_URL": google,
             "APNS_SANDBOX_ENDPOINT": "https://localhost:\(ports.apns)/push",
             "APNS_AUTH_TOKEN": Self.pushToken,
+            "OPENROUTER_API_KEY": Self.modelKey,
             "REDIS_URL": servers["REDIS_URL"] ?? "",
         ]) { _, new in new }
         secureModule = Self.secureModule(in: settings.state)
