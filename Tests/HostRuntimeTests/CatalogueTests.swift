@@ -3,19 +3,7 @@ import HostRuntime
 import Testing
 
 private let withoutEffect: Set<String> = [
-    "WORKER_PRIVACY_DELETE_BATCH_SIZE",
-    "WORKER_PRIVACY_DELETE_LEASE_SECONDS",
-    "WORKER_PRIVACY_DELETE_REVOKE_MAX_ATTEMPTS",
-    "PRIVACY_DELETE_SLA_HOURS",
                 "MIGRATIONS_DIR",
-    "APNS_KEY_ID",
-    "APNS_TEAM_ID",
-    "APNS_TOPIC",
-    "APNS_AUTH_KEY_P8",
-    "APNS_AUTH_KEY_P8_BASE64",
-    "APNS_AUTH_KEY_P8_PATH",
-    "APNS_DIRECT_SANDBOX_URL",
-    "APNS_DIRECT_PRODUCTION_URL",
 ]
 
 @Suite struct CatalogueTests {
@@ -99,8 +87,7 @@ private let withoutEffect: Set<String> = [
 
     @Test func theRowsThatHaveNoEffectYetSaySo() {
         for row in EnvironmentCatalogue.rows {
-            let isGateway = row.name.hasPrefix("OPENROUTER_") || row.name.hasPrefix("LLM_")
-            #expect((row.notReadYet != nil) == (isGateway || withoutEffect.contains(row.name)), "\(row.name)")
+            #expect((row.notReadYet != nil) == withoutEffect.contains(row.name), "\(row.name)")
         }
     }
 
@@ -109,8 +96,7 @@ private let withoutEffect: Set<String> = [
         let lines = try example().split(separator: "\n").map(String.init)
         for (line, comment) in zip(lines.dropFirst(), lines) {
             let name = String(line.trimmingPrefix("# ").prefix { $0 != "=" })
-            guard line.contains("="), let row = EnvironmentCatalogue.row(named: name), row.group != .llm,
-                row.group != .reliability
+            guard line.contains("="), let row = EnvironmentCatalogue.row(named: name)
             else { continue }
             let reason = row.notReadYet.map { $0.hasPrefix("refused") ? "; \($0)" : "; no effect: \($0)" }
             let says = reason.map(comment.hasSuffix) ?? !comment.contains("no effect")

@@ -8,8 +8,7 @@ import Testing
 
 /// Delivery to the simulated gateway over verified TLS.
 @Suite struct EndpointPushTests {
-    private let message = PushMessage(
-        id: UUID(), deviceToken: "device-1", title: "Meeting in 5 min", body: "Design at 10:00", requestID: "r-1")
+    private let message = message(title: "Meeting in 5 min", body: "Design at 10:00", token: "device-1")
 
     private func withGateway(
         trusting: Bool = true, timeout: Duration = .seconds(5),
@@ -18,18 +17,18 @@ import Testing
         let folder = FileManager.default.temporaryDirectory.appending(path: "push-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }
         try await withSimulators(SimulatorConfiguration(stateFolder: folder.path)) { endpoints, control in
-            let client = EndpointPush.makeClient(
-                rootsFile: trusting ? endpoints.caFile : nil, maximumConcurrency: 4)
+            let clients = PushClients(rootsFile: trusting ? endpoints.caFile : nil, maximumConcurrency: 4)
             let url = try #require(ServiceURL(endpoints.apns + "/push"))
             let result: Result<Void, any Error>
             do {
                 result = .success(
                     try await body(
-                        EndpointPush(client: client, url: url, token: Secret("bearer-1"), timeout: timeout), control))
+                        EndpointPush(client: clients.endpoint, url: url, token: Secret("bearer-1"), timeout: timeout),
+                        control))
             } catch {
                 result = .failure(error)
             }
-            try await client.shutdown()
+            try await clients.shutdown()
             try result.get()
         }
     }
@@ -101,11 +100,11 @@ import Testing
 
     @Test func readsRetryAfterInSecondsOrAsADate() {
         let now = Date(timeIntervalSince1970: 784_111_777)
-        #expect(EndpointPush.wait("17", now: now) == .seconds(17))
-        #expect(EndpointPush.wait("Sun, 06 Nov 1994 08:49:47 GMT", now: now) == .seconds(10))
-        #expect(EndpointPush.wait("Sun, 06 Nov 1994 08:49:00 GMT", now: now) == .zero)
-        #expect(EndpointPush.wait("4000000000", now: now) == .seconds(86_400))
-        #expect(EndpointPush.wait("soon", now: now) == nil)
-        #expect(EndpointPush.wait(nil, now: now) == nil)
+        #expect(RetryAfter.wait("17", now: now) == .seconds(17))
+        #expect(RetryAfter.wait("Sun, 06 Nov 1994 08:49:47 GMT", now: now) == .seconds(10))
+        #expect(RetryAfter.wait("Sun, 06 Nov 1994 08:49:00 GMT", now: now) == .zero)
+        #expect(RetryAfter.wait("4000000000", now: now) == .seconds(86_400))
+        #expect(RetryAfter.wait("soon", now: now) == nil)
+        #expect(RetryAfter.wait(nil, now: now) == nil)
     }
 }

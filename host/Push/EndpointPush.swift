@@ -12,6 +12,8 @@ public struct EndpointPush: PushTransport {
     /// Longest answer that is read, only to keep the connection usable.
     static let maximumAnswerBytes = 64 * 1024
 
+    public let judgesTokens = false
+
     private let client: HTTPClient
     private let url: ServiceURL
     private let token: Secret?
@@ -64,35 +66,8 @@ public struct EndpointPush: PushTransport {
         case 200...299: .delivered
         case 410: .refused(code: "APNS_HTTP_410", deviceIsGone: true)
         case 408, 425, 429, 500, 502, 503, 504:
-            .transient(code: "APNS_HTTP_\(status)", retryAfter: wait(retryAfter, now: now))
+            .transient(code: "APNS_HTTP_\(status)", retryAfter: RetryAfter.wait(retryAfter, now: now))
         default: .refused(code: "APNS_HTTP_\(status)", deviceIsGone: false)
         }
-    }
-
-    /// `Retry-After` in seconds or as a date; at most a day.
-    static func wait(_ header: String?, now: Date) -> Duration? {
-        guard let text = header?.trimmingCharacters(in: .whitespaces), text.utf8.count <= 64 else { return nil }
-        let longest = 86_400.0
-        if let seconds = UInt32(text) { return .seconds(min(Double(seconds), longest)) }
-        let format = DateFormatter()
-        format.locale = Locale(identifier: "en_US_POSIX")
-        format.timeZone = .gmt
-        format.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
-        guard let date = format.date(from: text) else { return nil }
-        return .seconds(min(max(date.timeIntervalSince(now), 0), longest))
-    }
-}
-
-extension EndpointPush {
-    /// A client with the roots of `EGRESS_CA_FILE`, or the public ones; to be shut down by the caller.
-    public static func makeClient(rootsFile: String?, maximumConcurrency: Int) -> HTTPClient {
-        var tls = TLSConfiguration.makeClientConfiguration()
-        if let rootsFile { tls.trustRoots = .file(rootsFile) }
-        var configuration = HTTPClient.Configuration(
-            tlsConfiguration: tls, redirectConfiguration: .disallow, timeout: .init(connect: .seconds(5)),
-            decompression: .disabled)
-        configuration.httpVersion = .http1Only
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = max(1, maximumConcurrency)
-        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 }

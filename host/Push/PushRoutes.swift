@@ -1,62 +1,103 @@
-public import AsyncHTTPClient
 public import HostRuntime
-
-/// Where no transport exists and the deployment is local: says so in the log, and nothing leaves.
-public struct SimulatedPush: PushTransport {
-    private let log: HostLog
-
-    public init(log: HostLog) { self.log = log }
-
-    public func send(_ message: PushMessage) async -> PushAnswer {
-        log.with(requestID: RequestID(message.requestID), trace: nil).event("push_simulated")
-        return .simulated
-    }
-}
-
-/// Where no transport exists outside local: every notification fails.
-struct UnconfiguredPush: PushTransport {
-    func send(_ message: PushMessage) async -> PushAnswer {
-        .refused(code: "APNS_NOT_CONFIGURED", deviceIsGone: false)
-    }
-}
 
 /// The transport of each device environment.
 public struct PushRoutes: Sendable {
-    public let sandbox: any PushTransport
-    public let production: any PushTransport
+    let sandbox: any PushTransport
+    let production: any PushTransport
+    private let rejections: RejectionWatch
 
-    public init(sandbox: any PushTransport, production: any PushTransport) {
+    public init(
+        sandbox: any PushTransport, production: any PushTransport, log: HostLog? = nil,
+        metrics: MetricsRegistry = MetricsRegistry()
+    ) {
         self.sandbox = sandbox
         self.production = production
+        rejections = RejectionWatch(metrics: metrics, log: log)
     }
 
-    /// The routes that the environment describes.
+    /// The routes that the environment describes: an endpoint first, APNs itself next.
     ///
-    /// - Throws: for the credentials of direct delivery to APNs, which this version cannot do.
+    /// - Throws: when the key of the provider tokens is none.
     public init(
-        _ configuration: PushConfiguration, client: HTTPClient, log: HostLog
+        _ configuration: PushConfiguration, clients: PushClients, log: HostLog, metrics: MetricsRegistry
     ) throws(ConfigurationError) {
-        try Self.check(configuration)
-        func route(_ endpoint: ServiceURL?, _ environment: String) -> any PushTransport {
+        let tokens = try configuration.direct.map { direct throws(ConfigurationError) in
+            try Self.tokens(direct, metrics)
+        }
+        func route(
+            _ endpoint: ServiceURL?, _ url: ServiceURL?, _ environment: PushEnvironment
+        ) -> any PushTransport {
             if let endpoint {
                 return EndpointPush(
-                    client: client, url: endpoint, token: configuration.endpointToken, timeout: configuration.timeout)
+                    client: clients.endpoint, url: endpoint, token: configuration.endpointToken,
+                    timeout: configuration.timeout)
+            }
+            if let direct = configuration.direct, let tokens, let url {
+                return DirectPush(
+                    client: clients.direct, url: url, topic: direct.topic, tokens: tokens,
+                    timeout: configuration.timeout, log: log)
             }
             if configuration.environment.isLocal { return SimulatedPush(log: log) }
-            log.event("push_not_configured", .warn, [LogField(.environment, environment)])
+            log.event("push_not_configured", .warn, [LogField(.environment, environment.rawValue)])
             return UnconfiguredPush()
         }
         self.init(
-            sandbox: route(configuration.sandboxEndpoint, "sandbox"),
-            production: route(configuration.productionEndpoint, "production"))
+            sandbox: route(configuration.sandboxEndpoint, configuration.direct?.sandboxURL, .sandbox),
+            production: route(configuration.productionEndpoint, configuration.direct?.productionURL, .production),
+            log: log, metrics: metrics)
     }
 
-    /// Throws for the credentials of direct delivery to APNs, which this version cannot do.
+    /// Throws when the key of the provider tokens is none; for a start that should fail before anything is reached.
     public static func check(_ configuration: PushConfiguration) throws(ConfigurationError) {
-        guard configuration.direct != nil else { return }
-        let rule =
-            "direct delivery to APNs is not part of this version; unset it and set APNS_SANDBOX_ENDPOINT or "
-            + "APNS_PRODUCTION_ENDPOINT"
-        throw ConfigurationError(violations: [ConfigurationViolation("APNS_KEY_ID", rule)])
+        guard let direct = configuration.direct else { return }
+        _ = try tokens(direct, MetricsRegistry())
+    }
+
+    private static func tokens(
+        _ direct: PushConfiguration.Direct, _ metrics: MetricsRegistry
+    ) throws(ConfigurationError) -> ProviderTokens {
+        do {
+            return try ProviderTokens(
+                keyID: direct.keyID, teamID: direct.teamID, key: direct.key, metrics: metrics)
+        } catch {
+            let rule = "must hold a P-256 private key as PKCS #8 PEM text"
+            throw ConfigurationError(violations: [ConfigurationViolation(direct.keyVariable, rule)])
+        }
+    }
+
+    /// Sends to the device's environment, and where its token is unknown there, once to the other one.
+    public func send(_ message: PushMessage, to environment: PushEnvironment) async -> PushAnswer {
+        let home = transport(environment)
+        let answer = await home.send(message)
+        guard home.judgesTokens else { return answer }
+        guard case .tokenRejected(let code, _) = answer else {
+            if answer.isJudgement { _ = rejections.saw(rejection: false, in: environment) }
+            return answer
+        }
+        let isStorm = rejections.saw(rejection: true, in: environment)
+        let other = transport(environment.other)
+        guard other.judgesTokens else { return .tokenRejected(code: code, isStorm: isStorm) }
+        switch await other.send(message) {
+        case .delivered: return .deliveredElsewhere
+        case .tokenRejected: return .tokenRejected(code: code, isStorm: isStorm)
+        case let answer: return answer
+        }
+    }
+
+    private func transport(_ environment: PushEnvironment) -> any PushTransport {
+        switch environment {
+        case .sandbox: sandbox
+        case .production: production
+        }
+    }
+}
+
+extension PushAnswer {
+    /// Whether the service looked at the token.
+    fileprivate var isJudgement: Bool {
+        switch self {
+        case .delivered, .deliveredElsewhere, .unregistered, .tokenRejected: true
+        case .refused, .simulated, .transient, .misconfigured: false
+        }
     }
 }

@@ -1,5 +1,4 @@
 import APIServer
-import AsyncHTTPClient
 import Glibc
 import HostProcess
 import HostRuntime
@@ -59,7 +58,15 @@ enum WorkerProgram {
         services.append(
             Retention(
                 RetentionRepository(parts.process.pool), auditDays: configuration.worker.auditRetentionDays, log: log))
+        services.append(GrantKeeper(pool: parts.process.pool, enclave: parts.process.enclave, log: log))
         services.append(worker)
+        // The first to stop: it hands back at once what it has under way.
+        services.append(
+            PrivacyDeletion(
+                PrivacyDeletion.Parts(
+                    configuration: configuration.worker, pool: parts.process.pool,
+                    keys: UserKeys(parts.process.redis, buckets: RateBuckets.names), enclave: parts.process.enclave,
+                    listener: parts.listener, log: log, metrics: metrics)))
         var group = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log.libraryLogger("services"))
         group.maximumGracefulShutdownDuration = configuration.worker.drainTimeout + .seconds(15)
@@ -79,7 +86,7 @@ enum WorkerProgram {
         }
         log.event("stopped", .info, [LogField(.status, Int(status))])
         parts.process.shutdown()
-        try? await parts.client.shutdown()
+        try? await parts.clients.shutdown()
         return status
     }
 

@@ -1,4 +1,3 @@
-import AsyncHTTPClient
 import HostProcess
 import HostRuntime
 import HostStorage
@@ -14,33 +13,33 @@ struct StartUp {
     struct Parts {
         let process: ProcessParts
         let listener: Listener
-        let client: HTTPClient
+        let clients: PushClients
         let routes: PushRoutes
         let readiness: Readiness
     }
 
     func run() async throws(StartUpFailure) -> Parts {
         let process = try await ProcessStartUp(configuration, log: log, metrics: metrics).run()
-        let client = EndpointPush.makeClient(
+        let clients = PushClients(
             rootsFile: configuration.general.egressCAFile, maximumConcurrency: configuration.push.maximumConcurrency)
         let routes: PushRoutes
         do throws(StartUpFailure) {
-            routes = try pushRoutes(client)
+            routes = try pushRoutes(clients)
         } catch {
             // The client must not be given up without its end.
-            try? await client.shutdown()
+            try? await clients.shutdown()
             throw error
         }
         let readiness = Readiness(process.readinessChecks(metrics))
         await readiness.refresh()
         return Parts(
             process: process, listener: Listener(process.database, channels: NotificationChannel.allCases),
-            client: client, routes: routes, readiness: readiness)
+            clients: clients, routes: routes, readiness: readiness)
     }
 
-    private func pushRoutes(_ client: HTTPClient) throws(StartUpFailure) -> PushRoutes {
+    private func pushRoutes(_ clients: PushClients) throws(StartUpFailure) -> PushRoutes {
         do throws(ConfigurationError) {
-            return try PushRoutes(configuration.push, client: client, log: log)
+            return try PushRoutes(configuration.push, clients: clients, log: log, metrics: metrics)
         } catch {
             throw StartUpFailure(step: .push, reason: "configuration")
         }

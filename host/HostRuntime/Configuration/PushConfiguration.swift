@@ -9,6 +9,8 @@ public struct PushConfiguration: Sendable {
         public let topic: String
         /// A P-256 private key as PEM text.
         public let key: Secret
+        /// The variable that the key came in.
+        public let keyVariable: String
         public let sandboxURL: ServiceURL
         public let productionURL: ServiceURL
     }
@@ -47,14 +49,15 @@ public struct PushConfiguration: Sendable {
         if !hasKey {
             reader.refuse("APNS_AUTH_KEY_P8", "or one of its two other forms is required for direct delivery")
         }
-        guard let key, let keyID = texts[0], let teamID = texts[1], let topic = texts[2] else { return nil }
+        guard let (keyVariable, key) = key, let keyID = texts[0], let teamID = texts[1], let topic = texts[2] else { return nil }
         return Direct(
-            keyID: keyID, teamID: teamID, topic: topic, key: key, sandboxURL: sandbox, productionURL: production)
+            keyID: keyID, teamID: teamID, topic: topic, key: key, keyVariable: keyVariable, sandboxURL: sandbox,
+            productionURL: production)
     }
 
     private static let keyNames = ["APNS_AUTH_KEY_P8", "APNS_AUTH_KEY_P8_BASE64", "APNS_AUTH_KEY_P8_PATH"]
 
-    private static func key(_ reader: inout ConfigurationReader) -> Secret? {
+    private static func key(_ reader: inout ConfigurationReader) -> (variable: String, key: Secret)? {
         let given = keyNames.filter { reader.given($0) != nil }
         guard let name = given.first else { return nil }
         for other in given.dropFirst() { reader.refuse(other, "must not be set together with \(name)") }
@@ -77,7 +80,7 @@ public struct PushConfiguration: Sendable {
             reader.refuse(name, "must hold a P-256 private key as PKCS #8 PEM text")
             return nil
         }
-        return Secret(pem)
+        return (name, Secret(pem))
     }
 
     /// Looks for PKCS #8 with the curve's identifiers; the key itself is read where it signs.

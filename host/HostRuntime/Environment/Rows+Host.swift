@@ -31,7 +31,7 @@ extension EnvironmentCatalogue {
             meaning: "public listener"),
         row(
             "API_REQUEST_TIMEOUT_MS", .api, .api, .value("45000"), .integer(1000...120_000),
-            meaning: "longest request; once the LLM gateway exists also more than OPENROUTER_TOTAL_DEADLINE_MS"),
+            meaning: "longest request; more than OPENROUTER_TOTAL_DEADLINE_MS"),
         row(
             "API_MAX_CONNECTIONS", .api, .api, .value("4096"), .integer(16...65536), meaning: "open client connections"),
         row(
@@ -139,19 +139,15 @@ extension EnvironmentCatalogue {
             meaning: "wait for running work at shutdown"),
         row(
             "WORKER_PRIVACY_DELETE_BATCH_SIZE", .worker, .worker, .value("10"), .integer(1...1000),
-            notReadYet: Unread.privacyDelete,
             meaning: "delete requests per claim"),
         row(
             "WORKER_PRIVACY_DELETE_LEASE_SECONDS", .worker, .worker, .value("120"), .integer(10...3600),
-            notReadYet: Unread.privacyDelete,
             meaning: "lease of a delete request"),
         row(
             "WORKER_PRIVACY_DELETE_REVOKE_MAX_ATTEMPTS", .worker, .worker, .value("8"), .integer(1...100),
-            notReadYet: Unread.privacyDelete,
             meaning: "tries of provider revocation before local data is erased without it"),
         row(
             "PRIVACY_DELETE_SLA_HOURS", .worker, .worker, .value("24"), .integer(1...720),
-            notReadYet: Unread.privacyDelete,
             meaning: "age at which an open delete request is overdue"),
         row(
             "SCHEDULES_ENABLED", .worker, .worker, .value("true"), .boolean,
@@ -179,37 +175,32 @@ extension EnvironmentCatalogue {
             meaning: "bearer token attached to endpoint deliveries"),
         row(
             "APNS_KEY_ID", .push, .worker, .unset("no direct mode"), .text(10...10, .upper),
-            notReadYet: Unread.directRefused,
             meaning: "key id of the provider token; the four of direct mode all or none"),
         row(
             "APNS_TEAM_ID", .push, .worker, .unset("no direct mode"), .text(10...10, .upper),
-            notReadYet: Unread.directRefused,
             meaning: "team id of the provider token"),
         row(
             "APNS_TOPIC", .push, .worker, .unset("no direct mode"), .text(1...255, .domain),
-            notReadYet: Unread.directRefused,
             meaning: "app bundle id"),
         row(
             "APNS_AUTH_KEY_P8", .push, .worker, .unset("no direct mode"),
             .form("a P-256 private key as PEM text, \\n escapes allowed"), secrecy: .value,
-            notReadYet: Unread.directRefused,
             meaning: "provider key; at most one of the three forms"),
         row(
             "APNS_AUTH_KEY_P8_BASE64", .push, .worker, .unset("no direct mode"),
-            .form("base64 of a P-256 private key as PEM text"), secrecy: .value, notReadYet: Unread.directRefused,
+            .form("base64 of a P-256 private key as PEM text"), secrecy: .value,
             meaning: "provider key in base64"),
         row(
             "APNS_AUTH_KEY_P8_PATH", .push, .worker, .unset("no direct mode"),
             .form("a file with a P-256 private key as PEM text, mode 0600 or stricter"), secrecy: .file,
-            notReadYet: Unread.directRefused,
             meaning: "provider key in a file"),
         row(
             "APNS_DIRECT_SANDBOX_URL", .push, .worker, .value("https://api.sandbox.push.apple.com"),
-            .url(schemes: https, query: false), .defaultOnly, notReadYet: Unread.direct,
+            .url(schemes: https, query: false), .defaultOnly,
             meaning: "APNs sandbox"),
         row(
             "APNS_DIRECT_PRODUCTION_URL", .push, .worker, .value("https://api.push.apple.com"),
-            .url(schemes: https, query: false), .defaultOnly, notReadYet: Unread.direct,
+            .url(schemes: https, query: false), .defaultOnly,
             meaning: "APNs production"),
         row("APNS_TIMEOUT_MS", .push, .worker, .value("10000"), .integer(100...12000), meaning: "timeout of one send"),
         row(

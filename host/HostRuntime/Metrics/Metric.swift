@@ -1,7 +1,14 @@
 /// A label of a metric; none of them is a user, connector, device, request or event.
 public enum MetricLabel: String, CaseIterable, Sendable {
     case route, method, status, bucket, backend, reason, outcome, type, result, queue, kind, role
-    case resource, version, process
+    case resource, version, process, environment
+    case capability, model, scope, source, part
+    case operationName = "gen_ai_operation_name"
+    case providerName = "gen_ai_provider_name"
+    case requestModel = "gen_ai_request_model"
+    case responseModel = "gen_ai_response_model"
+    case tokenType = "gen_ai_token_type"
+    case errorType = "error_type"
 }
 
 /// The metrics of the host; the one list of their names, kinds and labels.
@@ -25,6 +32,12 @@ public enum Metric: String, CaseIterable, Sendable {
     case reminderDelaySeconds = "reminder_delay_seconds"
     case pushSuppressed = "push_suppressed_total"
     case devicesDisabled = "devices_disabled_total"
+    case apnsProviderTokens = "apns_provider_tokens_total"
+    case pushTokenRejectionStorm = "push_token_rejection_storm"
+    case pendingRevocations = "pending_revocations"
+    case privacyDeleteOpen = "privacy_delete_open"
+    case privacyDeleteOverdue = "privacy_delete_overdue"
+    case privacyDeleteOldest = "privacy_delete_oldest_seconds"
     case enclaveCalls = "enclave_calls_total"
     case enclaveCallSeconds = "enclave_call_seconds"
     case enclaveSessions = "enclave_sessions"
@@ -35,6 +48,15 @@ public enum Metric: String, CaseIterable, Sendable {
     case enclaveSealedRejected = "enclave_sealed_rejected_total"
     case enclaveUserLimited = "enclave_user_limited_total"
     case enclaveVersionMemoryEvicted = "enclave_version_memory_evicted_total"
+    case llmRequests = "llm_requests_total"
+    case llmCost = "llm_cost_micro_usd_total"
+    case llmDenied = "llm_denied_total"
+    case llmCache = "llm_cache_total"
+    case llmOutputSource = "llm_output_source_total"
+    case llmBreakerState = "llm_breaker_state"
+    case llmBudget = "llm_budget_micro_usd"
+    case modelOperationSeconds = "gen_ai_client_operation_duration_seconds"
+    case modelTokens = "gen_ai_client_token_usage"
     case redisDegraded = "redis_degraded"
     case poolInUse = "db_pool_in_use"
     case auditWriteFailed = "audit_write_failed_total"
@@ -47,15 +69,16 @@ public enum Metric: String, CaseIterable, Sendable {
     }
 
     /// The name in the exposition.
-    public var name: String { "alfred_\(rawValue)" }
+    public var name: String { rawValue.hasPrefix("gen_ai_") ? rawValue : "alfred_\(rawValue)" }
 
     var kind: Kind {
         switch self {
         case .httpRequestSeconds, .jobLagSeconds, .jobSeconds, .scheduleDriftSeconds, .pushSeconds,
-            .reminderDelaySeconds, .enclaveCallSeconds:
+            .reminderDelaySeconds, .enclaveCallSeconds, .modelOperationSeconds, .modelTokens:
             .histogram
-        case .jobsPendingDue, .jobsRunning, .deadLetters, .schedulesOverdue, .enclaveSessions, .redisDegraded,
-            .poolInUse, .buildInfo:
+        case .llmBreakerState, .llmBudget, .jobsPendingDue, .jobsRunning, .deadLetters, .schedulesOverdue, .enclaveSessions, .redisDegraded,
+            .poolInUse, .buildInfo, .pushTokenRejectionStorm, .pendingRevocations, .privacyDeleteOpen, .privacyDeleteOverdue,
+            .privacyDeleteOldest:
             .gauge
         default:
             .counter
@@ -67,7 +90,8 @@ public enum Metric: String, CaseIterable, Sendable {
         case .httpRequests, .httpRequestSeconds: [.route, .method, .status]
         case .httpRateLimited: [.bucket, .backend]
         case .authFailures, .attestationRefused: [.reason]
-        case .pushSuppressed, .devicesDisabled: [.reason]
+        case .pushSuppressed, .devicesDisabled, .apnsProviderTokens: [.reason]
+        case .pushTokenRejectionStorm: [.environment]
         case .jwksFetches: [.outcome]
         case .jobsFinished: [.type, .result]
         case .jobLagSeconds, .jobSeconds, .scheduleDriftSeconds: [.type]
@@ -81,13 +105,23 @@ public enum Metric: String, CaseIterable, Sendable {
             .enclaveVersionMemoryEvicted:
             [.resource, .result]
         case .buildInfo: [.version, .process]
+        case .llmRequests, .llmCost: [.capability, .model, .outcome]
+        case .llmDenied: [.scope]
+        case .llmCache: [.result]
+        case .llmOutputSource: [.capability, .source]
+        case .llmBreakerState: [.model]
+        case .llmBudget: [.part]
+        case .modelOperationSeconds: [.operationName, .providerName, .requestModel, .responseModel, .errorType]
+        case .modelTokens: [.operationName, .providerName, .requestModel, .responseModel, .tokenType]
+        case .pendingRevocations, .privacyDeleteOpen, .privacyDeleteOverdue, .privacyDeleteOldest: []
         case .redisDegraded, .poolInUse, .auditWriteFailed, .auditFieldsDropped, .logFieldsDropped: []
         }
     }
 
-    /// Upper bounds of the buckets, in seconds.
+    /// Upper bounds of the buckets, in seconds or what else is counted.
     var buckets: [Double] {
         switch self {
+        case .modelTokens: [1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262_144, 1_048_576]
         case .jobLagSeconds, .scheduleDriftSeconds, .reminderDelaySeconds:
             [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900]
         default:

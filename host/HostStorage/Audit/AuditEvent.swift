@@ -44,6 +44,7 @@ public enum AuditDelivery: String, Sendable { case delivered, simulated, failed 
 public enum AuditEvent: Sendable {
     case deviceRegistered(deviceIdentifier: String, environment: DeviceEnvironment)
     case deviceDisabled(deviceIdentifier: String, environment: DeviceEnvironment, reason: String, job: AuditJob?)
+    case deviceEnvironmentCorrected(deviceIdentifier: String, environment: DeviceEnvironment, job: AuditJob?)
     case testNotificationQueued(job: UUID)
     case googleConnectStarted(redirectURI: String)
     case googleConnectCompleted(
@@ -52,6 +53,9 @@ public enum AuditEvent: Sendable {
     case connectorReconnectRequired(connector: UUID, reason: String)
     case preferencesUpdated(meetingReminderMinutes: Int, timeZone: String)
     case privacyDeleteAllRequested(request: UUID)
+    case privacyDeleteAllCompleted(
+        request: UUID, at: Date, revoked: Int, unrevoked: Int, unrevokedReason: String?, slaHours: Int)
+    case privacyDeleteAllFailed(request: UUID, status: PrivacyRequestStatus, at: Date, reason: String)
     case assistantQuery(AuditAssistantQuery)
     case jobActionGenerated(job: AuditJob, action: AuditAction)
     case jobActionSkipped(job: AuditJob?, action: AuditAction, outcome: String, reason: String)
@@ -72,6 +76,7 @@ extension AuditEvent {
         switch self {
         case .deviceRegistered: "DEVICE_REGISTERED"
         case .deviceDisabled: "DEVICE_DISABLED"
+        case .deviceEnvironmentCorrected: "DEVICE_ENVIRONMENT_CORRECTED"
         case .testNotificationQueued: "TEST_NOTIFICATION_QUEUED"
         case .googleConnectStarted: "GOOGLE_CONNECT_STARTED"
         case .googleConnectCompleted: "GOOGLE_CONNECT_COMPLETED"
@@ -79,6 +84,8 @@ extension AuditEvent {
         case .connectorReconnectRequired: "CONNECTOR_RECONNECT_REQUIRED"
         case .preferencesUpdated: "PREFERENCES_UPDATED"
         case .privacyDeleteAllRequested: "PRIVACY_DELETE_ALL_REQUESTED"
+        case .privacyDeleteAllCompleted: "PRIVACY_DELETE_ALL_COMPLETED"
+        case .privacyDeleteAllFailed: "PRIVACY_DELETE_ALL_FAILED"
         case .assistantQuery: "AI_ASSISTANT_QUERY"
         case .jobActionGenerated: "JOB_ACTION_GENERATED"
         case .jobActionSkipped: "JOB_ACTION_SKIPPED"
@@ -104,7 +111,7 @@ extension AuditEvent {
 
     var isFailure: Bool {
         switch self {
-        case .connectorReconnectRequired, .jobDeadLettered: true
+        case .connectorReconnectRequired, .jobDeadLettered, .privacyDeleteAllFailed: true
         case .workerMorningBriefOutput(_, _, let author), .workerUrgentEmailOutput(_, _, let author): author.isFallback
         case .notificationDeliveryAttempt(_, _, _, let outcome, _, _, _, _): outcome == .failed
         case .assistantQuery(let query): query.usedFallback || !query.isPersisted
@@ -120,6 +127,8 @@ extension AuditEvent {
             job.fields + [
                 ("device_id", .ref(device)), ("environment", .code(environment.rawValue)), ("reason", .code(reason)),
             ]
+        case .deviceEnvironmentCorrected(let device, let environment, let job):
+            job.fields + [("device_id", .ref(device)), ("environment", .code(environment.rawValue))]
         case .testNotificationQueued(let job):
             [("job_id", .id(job)), ("job_type", .code(JobType.testNotification.rawValue))]
         case .googleConnectStarted(let uri): [("redirect_uri", .uri(uri))]
@@ -136,6 +145,17 @@ extension AuditEvent {
         case .preferencesUpdated(let minutes, let timeZone):
             [("meeting_reminder_minutes", .int(minutes)), ("time_zone", .timeZone(timeZone))]
         case .privacyDeleteAllRequested(let request): [("request_id", .id(request))]
+        case .privacyDeleteAllCompleted(let request, let date, let revoked, let unrevoked, let reason, let hours):
+            [
+                ("request_id", .id(request)), ("status", .code(PrivacyRequestStatus.completed.rawValue)),
+                ("completed_at", .time(date)), ("revoked_connectors", .int(revoked)),
+                ("unrevoked_connectors", .int(unrevoked)), ("sla_hours", .int(hours)),
+            ] + (reason.map { [("unrevoked_reason", .code($0))] } ?? [])
+        case .privacyDeleteAllFailed(let request, let status, let date, let reason):
+            [
+                ("request_id", .id(request)), ("status", .code(status.rawValue)), ("failed_at", .time(date)),
+                ("reason", .code(reason)),
+            ]
         case .assistantQuery(let query): query.fields
         case .jobActionGenerated(let job, let action): job.fields + action.fields
         case .jobActionSkipped(let job, let action, let outcome, let reason):

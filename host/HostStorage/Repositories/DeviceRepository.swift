@@ -1,6 +1,10 @@
 public import FoundationEssentials
 
-public enum DeviceEnvironment: String, Sendable { case sandbox, production }
+public enum DeviceEnvironment: String, CaseIterable, Sendable {
+    case sandbox, production
+
+    public var other: DeviceEnvironment { self == .sandbox ? .production : .sandbox }
+}
 
 /// What registering a device stores; the token is sealed by the enclave under the device identifier.
 public struct DeviceRegistration: Sendable {
@@ -105,6 +109,21 @@ public struct DeviceRepository: Sendable {
         return true
     }
 
+    /// Moves a device to the other environment, with its audit row; one whose token was registered later stays.
+    static func correct(
+        _ id: UUID, of user: UUID, to environment: DeviceEnvironment, registeredBefore: Date, job: AuditJob?,
+        in tx: Transaction
+    ) async throws(StorageError) {
+        let parameters: [SQLValue] = [
+            .uuid(id), .uuid(user), .text(environment.other.rawValue), .text(environment.rawValue),
+            .time(registeredBefore),
+        ]
+        guard let row = try await tx.query(Self.correctOne, parameters).first else { return }
+        let event = AuditEvent.deviceEnvironmentCorrected(
+            deviceIdentifier: try row.text(0), environment: environment, job: job)
+        try await tx.audit(event, for: user)
+    }
+
     static func environment(_ row: Row, _ column: Int) throws(StorageError) -> DeviceEnvironment {
         guard let environment = DeviceEnvironment(rawValue: try row.text(column)) else { throw .unreadableAnswer }
         return environment
@@ -160,6 +179,13 @@ extension DeviceRepository {
         """
         select id, device_identifier, apns_token_ciphertext, sealed_key_version, environment, token_registered_at
         from alfred.devices where user_id = $1 and disabled_at is null order by token_registered_at desc, id limit 20
+        """)
+
+    private static let correctOne = Statement.write(
+        """
+        update alfred.devices set environment = $4, updated_at = now()
+        where id = $1 and user_id = $2 and environment = $3 and token_registered_at <= $5
+        returning device_identifier
         """)
 
     private static let disableOne = Statement.write(

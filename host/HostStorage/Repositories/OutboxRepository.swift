@@ -34,6 +34,8 @@ public struct ClaimedPush: Sendable {
 /// How a sending ended.
 public enum PushOutcome: Sendable {
     case delivered
+    /// Delivered by the other environment, which becomes the device's.
+    case deliveredElsewhere
     case simulated
     /// Inside quiet hours: never sent.
     case suppressed(quietHoursStart: String, quietHoursEnd: String)
@@ -44,7 +46,7 @@ public enum PushOutcome: Sendable {
     /// Held back without counting as an attempt, until the user's wall clock says so.
     case held(until: Date)
     /// Held back without counting as an attempt, by the database's clock.
-    case postponed(Duration)
+    case postponed(Duration, code: String? = nil)
 }
 
 public struct OutboxRepository: Sendable {
@@ -77,6 +79,12 @@ public struct OutboxRepository: Sendable {
                 _ = try await DeviceRepository.disable(
                     push.device, of: push.lease.user, reason: reason, job: push.job,
                     registeredBefore: registeredBefore, in: tx)
+            }
+            if case .deliveredElsewhere = outcome {
+                // A `Date` may lose the last of the database's microseconds.
+                try await DeviceRepository.correct(
+                    push.device, of: push.lease.user, to: push.environment.other,
+                    registeredBefore: push.tokenRegisteredAt.addingTimeInterval(0.001), job: push.job, in: tx)
             }
             if let event = change.audit(push) { try await tx.audit(event, for: push.lease.user) }
             return true
@@ -144,7 +152,7 @@ private struct Change {
     init(_ outcome: PushOutcome, attempt: Int) {
         self.outcome = outcome
         switch outcome {
-        case .delivered: (state, code) = ("DELIVERED", nil)
+        case .delivered, .deliveredElsewhere: (state, code) = ("DELIVERED", nil)
         case .simulated: (state, code) = ("SIMULATED", nil)
         case .suppressed: (state, code) = ("SUPPRESSED", nil)
         case .failed(let code, _, _): (state, self.code) = ("FAILED", code)
@@ -156,21 +164,22 @@ private struct Change {
             (state, code) = ("PENDING", nil)
             heldUntil = until
             attemptsUsed = 0
-        case .postponed(let duration):
-            (state, code) = ("PENDING", nil)
+        case .postponed(let duration, let code):
+            (state, self.code) = ("PENDING", code)
             pause = duration
             attemptsUsed = 0
         }
     }
 
     func audit(_ push: ClaimedPush) -> AuditEvent? {
-        func attempt(_ outcome: AuditDelivery) -> AuditEvent {
+        func attempt(_ outcome: AuditDelivery, _ environment: DeviceEnvironment? = nil) -> AuditEvent {
             .notificationDeliveryAttempt(
-                job: push.job, deviceIdentifier: push.deviceIdentifier, environment: push.environment,
+                job: push.job, deviceIdentifier: push.deviceIdentifier, environment: environment ?? push.environment,
                 outcome: outcome, errorCode: code, attempt: push.attempt, kind: push.kind, notification: push.lease.id)
         }
         switch outcome {
         case .delivered: return attempt(.delivered)
+        case .deliveredElsewhere: return attempt(.delivered, push.environment.other)
         case .simulated: return attempt(.simulated)
         case .suppressed(let start, let end):
             return .notificationSuppressed(

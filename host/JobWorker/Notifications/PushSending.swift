@@ -39,7 +39,8 @@ struct PushSending: Sendable {
             dueAt = payload.dueAt
             let message = PushMessage(
                 id: push.lease.id, deviceToken: token, title: payload.title, body: payload.body,
-                requestID: callID(push))
+                requestID: callID(push), kind: push.kind.subject, user: push.lease.user, actionKey: push.actionKey,
+                expiresAt: push.expiresAt)
             return await send(message, push)
         } catch {
             let failure = EnclaveErrorMapping.job(error, during: .data)
@@ -89,13 +90,13 @@ struct PushSending: Sendable {
 
     /// Sends, or gives up at the end of the drain; what was under way then goes out again with the same id.
     private func send(_ message: PushMessage, _ push: ClaimedPush) async -> PushOutcome {
-        let transport =
+        let environment: PushEnvironment =
             switch push.environment {
-            case .sandbox: routes.sandbox
-            case .production: routes.production
+            case .sandbox: .sandbox
+            case .production: .production
             }
         let answer = await withTaskGroup(of: PushAnswer?.self) { group in
-            group.addTask { await transport.send(message) }
+            group.addTask { await routes.send(message, to: environment) }
             group.addTask {
                 await drain.ended.wait()
                 return nil
@@ -104,17 +105,30 @@ struct PushSending: Sendable {
             group.cancelAll()
             return first
         }
+        return answer.map { Self.outcome(of: $0, for: push) } ?? .postponed(.zero)
+    }
+
+    /// What an answer means for notification and device.
+    static func outcome(of answer: PushAnswer, for push: ClaimedPush) -> PushOutcome {
+        func failed(_ code: String, disable reason: String?) -> PushOutcome {
+            // A token registered after this one was read is another token: that device stays.
+            .failed(
+                code: code, disableDevice: reason, registeredBefore: push.tokenRegisteredAt.addingTimeInterval(0.001))
+        }
         switch answer {
-        case nil: return .postponed(.zero)
         case .delivered: return .delivered
+        case .deliveredElsewhere: return .deliveredElsewhere
         case .simulated: return .simulated
         case .transient(let code, let retryAfter):
             return .again(code: code, after: PushRetry.wait(after: push.attempt, atLeast: retryAfter))
-        case .refused(let code, let deviceIsGone):
-            // A token registered after this one was read is another token: that device stays.
-            return .failed(
-                code: code, disableDevice: deviceIsGone ? "unregistered" : nil,
-                registeredBefore: push.tokenRegisteredAt.addingTimeInterval(0.001))
+        case .misconfigured(let code): return .postponed(PushRetry.operatorPause, code: code)
+        case .refused(let code, let deviceIsGone): return failed(code, disable: deviceIsGone ? "unregistered" : nil)
+        case .unregistered(let code, let since):
+            // The provider tells milliseconds.
+            let registered = (push.tokenRegisteredAt.timeIntervalSince1970 * 1000).rounded(.down)
+            let isOlder = since.map { ($0.timeIntervalSince1970 * 1000).rounded() < registered } ?? false
+            return failed(code, disable: isOlder ? nil : "unregistered")
+        case .tokenRejected(let code, let isStorm): return failed(code, disable: isStorm ? nil : "bad_token")
         }
     }
 
@@ -141,6 +155,8 @@ struct PushSending: Sendable {
 /// Waits between the tries of one notification.
 enum PushRetry {
     static let longest = 60.0
+    /// While the operator has to mend something.
+    static let operatorPause = Duration.seconds(60)
 
     /// After try n: min(2^(n−1), 60) s, drawn evenly from [half, full]; `floor` wins when it is longer.
     static func wait(after attempt: Int, atLeast floor: Duration? = nil) -> Duration {
@@ -154,5 +170,17 @@ enum PushRetry {
         let full = min(Double(1 << min(max(attempt - 1, 0), 10)), longest)
         let drawn = Duration.seconds(full * Double.random(in: 0.5...1, using: &generator))
         return floor.map { max($0, drawn) } ?? drawn
+    }
+}
+
+extension PushKind {
+    var subject: PushSubject {
+        switch self {
+        case .meetingReminder: .meetingReminder
+        case .morningBrief: .morningBrief
+        case .urgentEmail: .urgentEmail
+        case .connector: .connector
+        case .test: .test
+        }
     }
 }

@@ -17,7 +17,7 @@ extension WorkerReport.Tick {
         switch outcome {
         case .failed: pushFailed += 1
         case .suppressed: suppressed += 1
-        case .delivered, .simulated, .again, .held, .postponed: break
+        case .delivered, .deliveredElsewhere, .simulated, .again, .held, .postponed: break
         }
     }
 }
@@ -48,11 +48,12 @@ extension PushOutcome {
     /// A word for logs and metrics.
     var word: String {
         switch self {
-        case .delivered: "delivered"
+        case .delivered, .deliveredElsewhere: "delivered"
         case .simulated: "simulated"
         case .suppressed: "suppressed"
         case .failed: "failed"
         case .again: "retried"
+        case .postponed(_, .some): "operator_fault"
         case .held, .postponed: "held"
         }
     }
@@ -60,14 +61,15 @@ extension PushOutcome {
     var code: String? {
         switch self {
         case .failed(let code, _, _), .again(let code, _): code
-        case .delivered, .simulated, .suppressed, .held, .postponed: nil
+        case .postponed(_, let code): code
+        case .delivered, .deliveredElsewhere, .simulated, .suppressed, .held: nil
         }
     }
 
     /// Handed to the provider, or to the log in its place.
     var isSent: Bool {
         switch self {
-        case .delivered, .simulated: true
+        case .delivered, .deliveredElsewhere, .simulated: true
         case .suppressed, .failed, .again, .held, .postponed: false
         }
     }

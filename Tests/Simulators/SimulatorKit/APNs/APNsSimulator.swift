@@ -11,7 +11,9 @@ actor APNsSimulator: ProviderSimulator {
     private let ledger: Ledger
     private let now: @Sendable () -> Date
     private var devices: [String: DeviceState] = [:]
+    private var provider = PushProvider()
     private var providerKey: P256.Signing.PublicKey?
+    private var tokenUpdates = ProviderTokenUpdates()
 
     init(ledger: Ledger, now: @escaping @Sendable () -> Date) {
         self.ledger = ledger
@@ -36,9 +38,10 @@ actor APNsSimulator: ProviderSimulator {
         devices[token] = state
     }
 
-    /// From now on signatures of provider tokens are verified with this key.
-    func setProviderKey(pem: String?) throws {
-        providerKey = try pem.map { try P256.Signing.PublicKey(pemRepresentation: $0) }
+    /// From now on provider tokens and topics are checked against this.
+    func setProvider(_ provider: PushProvider) throws {
+        providerKey = try provider.key.map { try P256.Signing.PublicKey(pemRepresentation: $0) }
+        self.provider = provider
     }
 
     // MARK: - Apple's protocol
@@ -47,15 +50,18 @@ actor APNsSimulator: ProviderSimulator {
         let id = Self.header("apns-id", request) ?? UUID().uuidString
         if let (status, reason) = refusal(request) { return Self.answer(id, status, reason) }
         let token = String(request.path.dropFirst("/3/device/".count))
+        let environment = SimulatedAPNs(authority: request.authority)
         switch devices[token] {
+        case .registeredOnly(with: let only) where only != environment:
+            return Self.answer(id, .badRequest, "BadDeviceToken")
         case .bad: return Self.answer(id, .badRequest, "BadDeviceToken")
         case .otherTopic: return Self.answer(id, .badRequest, "DeviceTokenNotForTopic")
         case .unregistered(let since): return Self.answer(id, .gone, "Unregistered", since: since)
-        case .registered, nil: break
+        case .registered, .registeredOnly, nil: break
         }
         let alert = JSONValue(parsing: request.body)?["aps"]?["alert"]
         await record(
-            .direct, token, alert?["title"]?.text ?? "", alert?["body"]?.text ?? alert?.text ?? "", id,
+            .direct, environment, token, alert?["title"]?.text ?? "", alert?["body"]?.text ?? alert?.text ?? "", id,
             collapse: Self.header("apns-collapse-id", request))
         return Self.answer(id, .ok, nil)
     }
@@ -63,8 +69,14 @@ actor APNsSimulator: ProviderSimulator {
     private func refusal(_ request: ProviderRequest) -> (HTTPResponse.Status, String)? {
         guard request.isHTTP2 else { return (.httpVersionNotSupported, "HTTP2Required") }
         guard request.method == .post else { return (.methodNotAllowed, "MethodNotAllowed") }
-        if let reason = ProviderToken.refusal(request.bearer, key: providerKey, at: now()) {
+        if let reason = ProviderToken.refusal(request.bearer, key: providerKey, provider: provider, at: now()) {
             return (.forbidden, reason)
+        }
+        if tokenUpdates.isTooMany(request.bearer ?? "", on: request.connection, at: now()) {
+            return (.tooManyRequests, "TooManyProviderTokenUpdates")
+        }
+        if let only = provider.environment, only != SimulatedAPNs(authority: request.authority) {
+            return (.forbidden, "BadEnvironmentKeyInToken")
         }
         let token = request.path.dropFirst("/3/device/".count)
         guard !token.isEmpty else { return (.badRequest, "MissingDeviceToken") }
@@ -74,7 +86,8 @@ actor APNsSimulator: ProviderSimulator {
         if let id = Self.header("apns-id", request), UUID(uuidString: id) == nil {
             return (.badRequest, "BadMessageId")
         }
-        guard Self.header("apns-topic", request) != nil else { return (.badRequest, "MissingTopic") }
+        guard let topic = Self.header("apns-topic", request) else { return (.badRequest, "MissingTopic") }
+        guard provider.topic.map({ $0 == topic }) ?? true else { return (.badRequest, "TopicDisallowed") }
         let types = ["alert", "background", "voip", "complication", "fileprovider", "mdm", "location", "liveactivity"]
         guard let type = Self.header("apns-push-type", request), types.contains(type) else {
             return (.badRequest, "InvalidPushType")
@@ -121,9 +134,9 @@ actor APNsSimulator: ProviderSimulator {
         switch devices[token] {
         case .bad, .otherTopic: return Self.refuse(.badRequest, "bad_device_token")
         case .unregistered: return Self.refuse(.gone, "unregistered")
-        case .registered, nil: break
+        case .registered, .registeredOnly, nil: break
         }
-        await record(.endpoint, token, title, body, Self.header("idempotency-key", request) ?? "", collapse: nil)
+        await record(.endpoint, nil, token, title, body, Self.header("idempotency-key", request) ?? "", collapse: nil)
         return .json(["ok": true])
     }
 
@@ -132,12 +145,14 @@ actor APNsSimulator: ProviderSimulator {
     }
 
     private func record(
-        _ route: Delivery.Route, _ token: String, _ title: String, _ body: String, _ id: String, collapse: String?
+        _ route: Delivery.Route, _ environment: SimulatedAPNs?, _ token: String, _ title: String, _ body: String,
+        _ id: String, collapse: String?
     ) async {
         let time = Int(now().timeIntervalSince1970 * 1000)
         await log.record(
             Delivery(
-                sequence: 0, route: route, deviceToken: token, title: title, body: body, id: id, collapseID: collapse,
+                sequence: 0, route: route, environment: environment, deviceToken: token, title: title, body: body,
+                id: id, collapseID: collapse,
                 count: 1, contentChanged: false, firstUnixMilliseconds: time, lastUnixMilliseconds: time))
     }
 }

@@ -11,6 +11,8 @@ public struct Delivery: Codable, Sendable, Hashable {
     /// 1 for the first notification since the start, and so on.
     public var sequence: Int
     public var route: Route
+    /// The service that was called; nil for the endpoint.
+    public var environment: SimulatedAPNs?
     public var deviceToken: String
     public var title: String
     public var body: String
@@ -30,6 +32,8 @@ public enum DeviceState: Codable, Sendable, Hashable {
     case registered
     /// 410, with the time since which the token is dead.
     case unregistered(sinceUnixMilliseconds: Int)
+    /// Registered with one of the services; to the other it is a bad token.
+    case registeredOnly(with: SimulatedAPNs)
     /// 400 `BadDeviceToken`.
     case bad
     /// 400 `DeviceTokenNotForTopic`.

@@ -81,10 +81,10 @@ struct ControlRoutes: Sendable {
             await apns.setDevice(try Self.value(request.uri.queryParameters.get("token")), state)
             return HTTPResponse.Status.noContent
         }
-        router.put("apns/provider-key") { request, _ in
-            let text = try await Self.body(String?.self, of: request)
+        router.put("apns/provider") { request, _ in
+            let provider = try await Self.body(PushProvider.self, of: request)
             do {
-                try await apns.setProviderKey(pem: text)
+                try await apns.setProvider(provider)
             } catch {
                 throw HTTPError(.badRequest, message: "not a P-256 public key in PEM")
             }

@@ -33,6 +33,11 @@ extension SimulatorControl {
 
     /// The P-256 key, as PEM, that verifies provider tokens from now on; nil: only their shape is checked.
     public func setProviderKey(pem: String?) async throws {
-        try await send(.PUT, "/apns/provider-key", pem)
+        try await setProvider(PushProvider(key: pem))
+    }
+
+    /// Whom APNs takes notifications from.
+    public func setProvider(_ provider: PushProvider) async throws {
+        try await send(.PUT, "/apns/provider", provider)
     }
 }

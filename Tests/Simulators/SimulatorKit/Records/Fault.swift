@@ -10,6 +10,10 @@ public struct Fault: Codable, Sendable, Hashable {
         case invalidGrant
         /// The TCP connection is reset.
         case reset
+        /// The HTTP/2 connection takes no new streams; with `refusingThis` the request is left unprocessed as well.
+        case goAway(refusingThis: Bool)
+        /// From now on the HTTP/2 connection allows so many streams at once; the request is answered.
+        case maximumStreams(Int)
         /// No answer for ten minutes.
         case hang
     }

@@ -26,15 +26,25 @@ actor Ledger {
     }
 
     private var calls: [ProviderCall: CallCount] = [:]
+    private var open: [ProviderCall: Int] = [:]
     private var secrets: [Key: SecretRecord] = [:]
     private var order: [Key] = []
 
     func arrived(_ call: ProviderCall) {
         calls[call, default: CallCount(call: call, arrived: 0, statuses: [:])].arrived += 1
+        open[call, default: 0] += 1
+        let most = calls[call]?.mostAtOnce ?? 0
+        calls[call]?.mostAtOnce = max(most, open[call] ?? 0)
     }
 
     func answered(_ call: ProviderCall, status: Int) {
         calls[call]?.statuses[status, default: 0] += 1
+        ended(call)
+    }
+
+    /// Answered, or given up without an answer.
+    func ended(_ call: ProviderCall) {
+        open[call, default: 0] -= 1
     }
 
     func issued(_ kind: SecretKind, _ value: String) {

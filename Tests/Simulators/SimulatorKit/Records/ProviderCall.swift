@@ -53,4 +53,6 @@ public struct CallCount: Codable, Sendable, Hashable {
     public var arrived: Int
     /// Answers by status; an answer that a reset swallowed is counted too.
     public var statuses: [Int: Int]
+    /// Most requests that were being answered at one time.
+    public var mostAtOnce = 0
 }

@@ -1,5 +1,6 @@
 import Glibc
 import NIOCore
+import NIOHTTP2
 import NIOSSL
 
 /// The connection that a request came in on.
@@ -23,6 +24,29 @@ struct PeerConnection: Sendable {
             // From the TLS handler towards the socket: the handler itself sends no closing alert.
             try operations.context(handlerType: NIOSSLServerHandler.self).close(mode: .all, promise: nil)
         }.get()
+    }
+
+    /// Different for connections that are open at the same time.
+    var name: String {
+        let connection = channel.parent ?? channel
+        return "\(ObjectIdentifier(connection)):\(connection.remoteAddress?.port ?? 0)"
+    }
+
+    /// Tells the client that no stream after this one is processed, or from this one on.
+    func goAway(refusingThis: Bool) async throws {
+        let stream = try await channel.getOption(HTTP2StreamChannelOptions.streamID).get()
+        let last = refusingThis ? HTTP2StreamID(max(0, Int(stream) - 2)) : stream
+        try await send(.goAway(lastStreamID: last, errorCode: .noError, opaqueData: nil))
+    }
+
+    func setMaximumStreams(_ count: Int) async throws {
+        try await send(.settings(.settings([HTTP2Setting(parameter: .maxConcurrentStreams, value: count)])))
+    }
+
+    /// Sends a frame of the whole connection; nothing happens with HTTP/1.1.
+    private func send(_ payload: HTTP2Frame.FramePayload) async throws {
+        guard let connection = channel.parent, try await isHTTP2() else { return }
+        try await connection.writeAndFlush(HTTP2Frame(streamID: .rootStream, payload: payload))
     }
 
     private static func tlsHandler(of channel: any Channel) -> NIOSSLServerHandler? {

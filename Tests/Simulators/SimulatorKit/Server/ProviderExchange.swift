@@ -13,6 +13,8 @@ struct ProviderRequest: Sendable {
     var isHTTP2: Bool
     /// What the client called the server: the `Host` header or `:authority`.
     var authority = ""
+    /// Names the TCP connection, for rules that hold per connection.
+    var connection = ""
 
     /// The form in the body; nil when the body is none.
     var form: FormFields? {

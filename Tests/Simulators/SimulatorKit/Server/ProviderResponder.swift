@@ -34,9 +34,14 @@ struct ProviderResponder<Simulator: ProviderSimulator>: HTTPResponder {
             return response(simulator.unknownEndpoint(incoming))
         }
         await ledger.arrived(call)
-        let answer = try await answer(call, incoming, context.connection)
-        await ledger.answered(call, status: answer.status.code)
-        return response(answer)
+        do {
+            let answer = try await answer(call, incoming, context.connection)
+            await ledger.answered(call, status: answer.status.code)
+            return response(answer)
+        } catch {
+            await ledger.ended(call)
+            throw error
+        }
     }
 
     private func answer(
@@ -47,6 +52,14 @@ struct ProviderResponder<Simulator: ProviderSimulator>: HTTPResponder {
             try await wait(.milliseconds(fault.latencyMilliseconds))
         }
         guard let effect = fault.effect else { return await simulator.answer(call, incoming) }
+        if case .maximumStreams(let count) = effect {
+            try await connection.setMaximumStreams(count)
+            return await simulator.answer(call, incoming)
+        }
+        if case .goAway(refusingThis: false) = effect {
+            try await connection.goAway(refusingThis: false)
+            return await simulator.answer(call, incoming)
+        }
         if fault.moment == .afterwards {
             _ = await simulator.answer(call, incoming)
         }
@@ -65,6 +78,10 @@ struct ProviderResponder<Simulator: ProviderSimulator>: HTTPResponder {
             return GoogleError.invalidGrant("Token has been expired or revoked.").response
         case .reset:
             try await connection.reset()
+        case .goAway(let refusingThis):
+            try await connection.goAway(refusingThis: refusingThis)
+        case .maximumStreams(let count):
+            try await connection.setMaximumStreams(count)
         case .hang:
             try await wait(Self.hang)
         }
@@ -83,7 +100,8 @@ struct ProviderResponder<Simulator: ProviderSimulator>: HTTPResponder {
         return ProviderRequest(
             method: request.method, path: request.uri.path, query: query, rawQuery: request.uri.query ?? "",
             headers: request.headers, body: Array(body.readableBytesView),
-            isHTTP2: try await context.connection.isHTTP2(), authority: request.head.authority ?? "")
+            isHTTP2: try await context.connection.isHTTP2(), authority: request.head.authority ?? "",
+            connection: context.connection.name)
     }
 
     private func response(_ answer: ProviderResponse) -> Response {
