@@ -1,0 +1,53 @@
+/// The texts that need no model: counted and listed from the sanitised context, in an answer's own shape.
+public enum Fallback {
+    /// Most lines of a day's schedule.
+    static let maximumLines = 3
+
+    public static func output(for context: CapabilityContext) -> CapabilityOutput {
+        switch context.capability {
+        case .meetingsSummary: .meetings(meetings(context))
+        case .morningBrief: .brief(brief(context))
+        case .urgentEmailSummary:
+            .mail(
+                MailVerdict(
+                    shouldNotify: false, urgency: .low, summary: "No urgent email was identified.",
+                    reason: "deterministic_fallback", actions: ["Review your inbox."]))
+        }
+    }
+
+    private static func meetings(_ context: CapabilityContext) -> MeetingsText {
+        let meetings = context.json["meetings"]?.array ?? []
+        let count = context.json["meeting_count"]?.integer ?? meetings.count
+        return MeetingsText(
+            title: context.heading, summary: summary(count, context.when), keyPoints: lines(meetings),
+            followUps: count == 0 ? [] : ["Review your calendar before the first meeting."])
+    }
+
+    private static func brief(_ context: CapabilityContext) -> BriefText {
+        let listed = context.json["meetings_today"]?.array ?? []
+        let meetings = context.json["meetings_today_count"]?.integer ?? listed.count
+        let mail =
+            context.json["urgent_email_candidate_count"]?.integer
+            ?? context.json["urgent_email_candidates"]?.array?.count ?? 0
+        let summary = summary(meetings, context.when)
+        return BriefText(
+            headline: "Your day at a glance",
+            summary: mail > 0 ? "\(summary) \(mail) recent emails may need attention." : summary,
+            priorities: (meetings > 0 ? ["Check your first meeting"] : []) + (mail > 0 ? ["Review recent mail"] : []),
+            schedule: lines(listed), alerts: mail > 0 ? ["\(mail) recent emails to review"] : [])
+    }
+
+    private static func summary(_ count: Int, _ when: String) -> String {
+        switch count {
+        case 0: "You have no meetings \(when)."
+        case 1: "You have 1 meeting \(when)."
+        default: "You have \(count) meetings \(when)."
+        }
+    }
+
+    private static func lines(_ meetings: [JSONValue]) -> [String] {
+        meetings.prefix(maximumLines).map { meeting in
+            "\(meeting["start_local"]?.string ?? "All day") - \(meeting["title"]?.string ?? "Untitled meeting")"
+        }
+    }
+}
