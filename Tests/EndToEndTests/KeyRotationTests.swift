@@ -78,7 +78,7 @@ struct Rotation: Sendable {
     func query(_ text: String) throws -> String { try Tool.psql(text, environment) }
 
     func rows(_ table: SealedTable, under version: Int) throws -> Int {
-        let column = table == .connectors ? "token_version" : "sealed_key_version"
+        let column = table.isThroughRecordPort ? "token_version" : "sealed_key_version"
         return Int(try query("select count(*) from alfred.\(table.rawValue) where \(column) = \(version)")) ?? -1
     }
 

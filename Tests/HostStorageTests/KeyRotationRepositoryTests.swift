@@ -37,6 +37,11 @@ import Testing
                 body_ciphertext, sealed_key_version, expires_at)
             values ($1, $2, 'r', $3, $3, now(), 200, '\\x01', 1, now())
             """, [.uuid(UUID()), .uuid(user), .bytes(.random(32))])
+        try await database.sql(
+            """
+            insert into alfred.pending_revocations (user_id, connector_id, provider, refresh_token_ciphertext,
+                record_version, token_key_id, token_version) values ($1, $2, 'google', '\\x01', 1, 'k', 1)
+            """, [.uuid(user), .uuid(UUID())])
         return user
     }
 
@@ -55,7 +60,10 @@ import Testing
             #expect(try await rotation.rows(of: table, notUnder: 2, after: nil, atMost: 256).isEmpty)
         }
         let uses = try await rotation.uses().filter { $0.keyVersion != 2 }
-        #expect(uses == [KeyUse(table: .connectors, keyVersion: 1, rows: 1)])
+        #expect(uses == [
+            KeyUse(table: .connectors, keyVersion: 1, rows: 1),
+            KeyUse(table: .pendingRevocations, keyVersion: 1, rows: 1),
+        ])
     }
 
     @Test func theRecordIDIsTheOneThatWasSealed() async throws {

@@ -32,6 +32,11 @@ enum RateBucket: String, CaseIterable, Sendable {
     var windowSeconds: Int { self == .privacyDeleteAll ? 3600 : 60 }
 }
 
+/// The names of the API's buckets, for whoever erases a user's entries.
+public enum RateBuckets {
+    public static let names = RateBucket.allCases.map(\.rawValue)
+}
+
 /// What the limiter says about one call.
 struct RateDecision: Sendable, Equatable {
     let isAllowed: Bool

@@ -65,9 +65,18 @@ final class CallbackServer: Sendable {
         case .recordGet:
             let reference: ConnectorReference = try decoded(call.body)
             guard references.contains(reference) else { throw EnclaveFailure(.recordPortFailed) }
-            return RecordGetAnswer(record: try await records.record(of: reference)).encoded()
+            var record = try await records.record(of: reference)
+            if record == nil, references.reachesPending(reference) {
+                record = try await records.pendingRecord(of: reference)
+            }
+            return RecordGetAnswer(record: record).encoded()
         case .recordPut:
-            return RecordPutAnswer(try await records.put(try decoded(call.body))).encoded()
+            let put: RecordPut = try decoded(call.body)
+            var outcome = try await records.put(put)
+            if outcome == .conflict, references.reachesPending(put.reference) {
+                outcome = try await records.putPending(put)
+            }
+            return RecordPutAnswer(outcome).encoded()
         case .wrappedKeyGet:
             return WrappedKeyGetAnswer(key: try await records.wrappedKey(try decoded(call.body))).encoded()
         case .wrappedKeyPut:

@@ -13,6 +13,8 @@ final class OpenReferences: Sendable {
 
     fileprivate struct State {
         var open: [ConnectorReference: Int] = [:]
+        /// Of these, the calls that are for erased users too.
+        var pending: [ConnectorReference: Int] = [:]
         var closed: [ConnectorReference: MonotonicInstant] = [:]
         /// In the order of closing; an entry counts only if `closed` has the same time.
         var order: [(reference: ConnectorReference, at: MonotonicInstant)] = []
@@ -21,12 +23,20 @@ final class OpenReferences: Sendable {
 
     private let state = Mutex(State())
 
-    func begin(_ reference: ConnectorReference) {
-        state.withLock { $0.open[reference, default: 0] += 1 }
+    /// `reachesPending`: the call may use the record of an erased user that waits for its revocation.
+    func begin(_ reference: ConnectorReference, reachesPending: Bool = false) {
+        state.withLock { state in
+            state.open[reference, default: 0] += 1
+            if reachesPending { state.pending[reference, default: 0] += 1 }
+        }
     }
 
-    func end(_ reference: ConnectorReference, now: MonotonicInstant = .now) {
+    func end(_ reference: ConnectorReference, reachesPending: Bool = false, now: MonotonicInstant = .now) {
         state.withLock { state in
+            if reachesPending {
+                let left = state.pending[reference, default: 1] - 1
+                state.pending[reference] = left > 0 ? left : nil
+            }
             let left = state.open[reference, default: 1] - 1
             state.open[reference] = left > 0 ? left : nil
             guard left <= 0 else { return }
@@ -42,6 +52,11 @@ final class OpenReferences: Sendable {
             guard let closedAt = state.closed[reference] else { return false }
             return closedAt.advanced(byMilliseconds: Self.graceMilliseconds) >= now
         }
+    }
+
+    /// Whether a call is open that may use records of erased users.
+    func reachesPending(_ reference: ConnectorReference) -> Bool {
+        state.withLock { $0.pending[reference] != nil }
     }
 
     /// Connectors remembered, open or closed.

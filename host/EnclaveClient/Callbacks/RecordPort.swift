@@ -9,9 +9,23 @@ public struct RecordPort: RecordStore {
     public init(_ repository: SealedRecordRepository) { self.repository = repository }
 
     public func record(of reference: ConnectorReference) async throws(EnclaveFailure) -> SealedRecord? {
+        try await read { () throws(StorageError) in
+            try await repository.get(user: reference.user.uuid, connector: reference.connector.uuid)
+        }
+    }
+
+    public func pendingRecord(of reference: ConnectorReference) async throws(EnclaveFailure) -> SealedRecord? {
+        try await read { () throws(StorageError) in
+            try await repository.getPending(user: reference.user.uuid, connector: reference.connector.uuid)
+        }
+    }
+
+    private func read(
+        _ get: () async throws(StorageError) -> StoredRecord?
+    ) async throws(EnclaveFailure) -> SealedRecord? {
         let stored: StoredRecord?
         do throws(StorageError) {
-            stored = try await repository.get(user: reference.user.uuid, connector: reference.connector.uuid)
+            stored = try await get()
         } catch {
             throw EnclaveFailure(.recordPortFailed)
         }
@@ -23,6 +37,16 @@ public struct RecordPort: RecordStore {
     }
 
     public func put(_ put: RecordPut) async throws(EnclaveFailure) -> RecordPutAnswer.Outcome {
+        try await write(put) { write throws(StorageError) in try await repository.put(write) }
+    }
+
+    public func putPending(_ put: RecordPut) async throws(EnclaveFailure) -> RecordPutAnswer.Outcome {
+        try await write(put) { write throws(StorageError) in try await repository.putPending(write) }
+    }
+
+    private func write(
+        _ put: RecordPut, _ store: (SealedRecordWrite) async throws(StorageError) -> SealedRecordOutcome
+    ) async throws(EnclaveFailure) -> RecordPutAnswer.Outcome {
         guard let provider = ConnectorProvider(rawValue: put.provider),
             let expected = Int64(exactly: put.expectedVersion), let new = Int64(exactly: put.record.recordVersion)
         else { throw EnclaveFailure(.malformedRequest) }
@@ -31,7 +55,7 @@ public struct RecordPort: RecordStore {
             expectedVersion: expected, newVersion: new, keyID: put.record.keyID,
             keyVersion: Int(put.record.keyVersion), sealed: put.record.sealed)
         do throws(StorageError) {
-            switch try await repository.put(write) {
+            switch try await store(write) {
             case .stored: return .stored
             case .conflict: return .conflict
             case .refused: return .refused

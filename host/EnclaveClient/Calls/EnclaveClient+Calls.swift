@@ -7,8 +7,11 @@ extension EnclaveClient {
     func call<Answer: WireMessage>(
         _ method: Method, _ request: some WireMessage, on reference: ConnectorReference? = nil, _ context: CallContext
     ) async throws(EnclaveCallError) -> Answer {
-        if let reference { references.begin(reference) }
-        defer { if let reference { references.end(reference) } }
+        // Records of erased users are for nothing but their revocation, by the worker, and their re-sealing.
+        let reachesPending =
+            method == .connectorRewrap || method == .googleRevoke && configuration.role == .worker
+        if let reference { references.begin(reference, reachesPending: reachesPending) }
+        defer { if let reference { references.end(reference, reachesPending: reachesPending) } }
         let start = ContinuousClock.now
         do throws(EnclaveCallError) {
             let body = try await bytes(method, request.encoded(), context)

@@ -4,10 +4,13 @@ import Foundation
 /// The operator's command: exit status 0 done, 1 failed, 2 usage or configuration.
 struct Alfredctl: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "alfredctl", abstract: "Operates Alfred: database, attestation, keys, jobs, health.",
+        commandName: "alfredctl", abstract: "Operates Alfred: database, attestation, keys, jobs, privacy, health.",
         discussion:
             "Reads the environment, and .env in local. Exit status: 0 done, 1 failed, 2 usage or configuration.",
-        subcommands: [MigrateCommand.self, AttestCommand.self, KeysCommand.self, JobsCommand.self, DoctorCommand.self])
+        subcommands: [
+            MigrateCommand.self, AttestCommand.self, KeysCommand.self, JobsCommand.self, PrivacyCommand.self,
+            DoctorCommand.self,
+        ])
 }
 
 /// A command that ends with a status other than 0.

@@ -16,6 +16,7 @@ public struct WorkerConfiguration: Sendable {
     public let schedules: ScheduleConfiguration
     /// Age at which audit events are deleted.
     public let auditRetentionDays: Int
+    public let privacy: PrivacyConfiguration
 
     public init(reading reader: inout ConfigurationReader) {
         tick = reader.seconds("WORKER_TICK_SECONDS")
@@ -31,6 +32,26 @@ public struct WorkerConfiguration: Sendable {
         drainTimeout = reader.seconds("WORKER_DRAIN_TIMEOUT_SECONDS")
         schedules = ScheduleConfiguration(reading: &reader)
         auditRetentionDays = reader.integer("AUDIT_RETENTION_DAYS")
+        privacy = PrivacyConfiguration(reading: &reader)
+    }
+}
+
+/// How users are erased.
+public struct PrivacyConfiguration: Sendable {
+    /// Most requests per claim.
+    public let batchSize: Int
+    /// A heartbeat every third of it.
+    public let lease: Duration
+    /// Tries of revocation before the data is erased without it.
+    public let maximumRevocations: Int
+    /// Age at which an open request is overdue.
+    public let slaHours: Int
+
+    public init(reading reader: inout ConfigurationReader) {
+        batchSize = reader.integer("WORKER_PRIVACY_DELETE_BATCH_SIZE")
+        lease = reader.seconds("WORKER_PRIVACY_DELETE_LEASE_SECONDS")
+        maximumRevocations = reader.integer("WORKER_PRIVACY_DELETE_REVOKE_MAX_ATTEMPTS")
+        slaHours = reader.integer("PRIVACY_DELETE_SLA_HOURS")
     }
 }
 

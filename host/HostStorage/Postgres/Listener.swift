@@ -8,6 +8,7 @@ public enum NotificationChannel: String, Sendable, CaseIterable {
     case jobs = "alfred_jobs"
     case outbox = "alfred_outbox"
     case users = "alfred_users"
+    case privacy = "alfred_privacy"
 }
 
 /// LISTENs on a connection and a thread of its own; reconnects with back-off for as long as it lives.

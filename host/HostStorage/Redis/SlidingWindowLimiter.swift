@@ -50,12 +50,14 @@ public struct SlidingWindowLimiter: Sendable {
         await decide(limit, subject, records: false)
     }
 
+    static func key(bucket: String, subject: String) -> String { "alfred:api:rate:v1:\(bucket):\(subject)" }
+
     private func decide(_ limit: RateLimit, _ subject: String, records: Bool) async -> RateLimitDecision {
         let arguments: [RedisArgument] = [
             RedisArgument(limit.limit), RedisArgument(limit.windowSeconds), RedisArgument(records ? 1 : 0),
             RedisArgument(String(UInt64.random(in: 0...UInt64.max), radix: 36)),
         ]
-        let key = "alfred:api:rate:v1:\(limit.bucket):\(subject)"
+        let key = Self.key(bucket: limit.bucket, subject: subject)
         if let reply = try? await redis.eval(Self.script, keys: [key], arguments: arguments),
             let decision = Self.decision(reply)
         {

@@ -64,7 +64,18 @@ public struct SealedRecordRepository: Sendable {
     }
 
     public func get(user: UUID, connector: UUID) async throws(StorageError) -> StoredRecord? {
-        guard let row = try await pool.query(Self.select, [.uuid(connector), .uuid(user)]).first else { return nil }
+        try await record(Self.select, user, connector)
+    }
+
+    /// The record of an erased user that still waits for its revocation.
+    public func getPending(user: UUID, connector: UUID) async throws(StorageError) -> StoredRecord? {
+        try await record(Self.selectPending, user, connector)
+    }
+
+    private func record(
+        _ statement: Statement, _ user: UUID, _ connector: UUID
+    ) async throws(StorageError) -> StoredRecord? {
+        guard let row = try await pool.query(statement, [.uuid(connector), .uuid(user)]).first else { return nil }
         guard let provider = ConnectorProvider(rawValue: try row.text(1)) else { throw .unreadableAnswer }
         return StoredRecord(
             sealed: try row.bytes(0), provider: provider, recordVersion: Int64(try row.int(2)),
@@ -90,6 +101,13 @@ public struct SealedRecordRepository: Sendable {
             default: throw error
             }
         }
+    }
+
+    /// Stores a tombstone, or the same token sealed anew, where the record of an erased user waits.
+    public func putPending(_ write: SealedRecordWrite) async throws(StorageError) -> SealedRecordOutcome {
+        guard write.expectedVersion >= 1, write.newVersion == write.expectedVersion + 1 else { return .conflict }
+        if try await pool.query(Self.updatePending, write.parameters).affected == 1 { return .stored }
+        return try await pool.query(Self.selectSamePending, write.parameters).count == 1 ? .stored : .conflict
     }
 
     public func wrappedKey(keyID: String, version: Int) async throws(StorageError) -> StoredKey? {
@@ -130,6 +148,26 @@ extension SealedRecordRepository {
         """
         select refresh_token_ciphertext, provider, record_version, token_key_id, token_version
         from alfred.connectors where id = $1 and user_id = $2
+        """)
+
+    private static let selectPending = Statement.read(
+        """
+        select refresh_token_ciphertext, provider, record_version, token_key_id, token_version
+        from alfred.pending_revocations where connector_id = $1 and user_id = $2
+        """)
+
+    private static let updatePending = Statement.write(
+        """
+        update alfred.pending_revocations set record_version = $5, token_key_id = $6, token_version = $7,
+            refresh_token_ciphertext = $8
+        where connector_id = $1 and user_id = $2 and provider = $3 and record_version = $4
+        """)
+
+    private static let selectSamePending = Statement.read(
+        """
+        select from alfred.pending_revocations
+        where connector_id = $1 and user_id = $2 and provider = $3 and $4 >= 0 and record_version = $5
+            and token_key_id = $6 and token_version = $7 and refresh_token_ciphertext = $8
         """)
 
     private static let insert = Statement.write(

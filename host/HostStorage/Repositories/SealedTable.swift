@@ -10,9 +10,11 @@ public enum SealedTable: String, CaseIterable, Sendable {
     case assistantSessions = "assistant_sessions"
     case idempotentAnswers = "idempotent_answers"
     case connectors
+    /// After the connectors: a record moves from there to here.
+    case pendingRevocations = "pending_revocations"
 
     /// Whether the enclave reads and writes the rows itself, through the record port.
-    public var isThroughRecordPort: Bool { self == .connectors }
+    public var isThroughRecordPort: Bool { self == .connectors || self == .pendingRevocations }
 
     var sealedColumn: String {
         switch self {
@@ -21,11 +23,11 @@ public enum SealedTable: String, CaseIterable, Sendable {
         case .jobs, .deadLetterJobs, .pushOutbox: "payload_ciphertext"
         case .assistantSessions: "memory_ciphertext"
         case .idempotentAnswers: "body_ciphertext"
-        case .connectors: "refresh_token_ciphertext"
+        case .connectors, .pendingRevocations: "refresh_token_ciphertext"
         }
     }
 
-    var versionColumn: String { self == .connectors ? "token_version" : "sealed_key_version" }
+    var versionColumn: String { isThroughRecordPort ? "token_version" : "sealed_key_version" }
 
     /// The record id that is bound into the sealed value.
     var recordID: String {
@@ -33,6 +35,7 @@ public enum SealedTable: String, CaseIterable, Sendable {
         case .devices: "device_identifier"
         case .deadLetterJobs: "job_id::text"
         case .assistantSessions: "session_id::text"
+        case .pendingRevocations: "connector_id::text"
         default: "id::text"
         }
     }
@@ -40,7 +43,7 @@ public enum SealedTable: String, CaseIterable, Sendable {
     /// The record version that is bound into the sealed value.
     var recordVersion: String {
         switch self {
-        case .assistantSessions, .connectors: "record_version"
+        case .assistantSessions, .connectors, .pendingRevocations: "record_version"
         default: "0::bigint"
         }
     }

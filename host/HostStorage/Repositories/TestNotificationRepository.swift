@@ -36,7 +36,7 @@ public struct TestNotificationRepository: Sendable {
 
     /// The job of an earlier request with the same key, if it is still there.
     public func find(key: String, of user: UUID) async throws(StorageError) -> UUID? {
-        try await pool.query(Self.select, [.uuid(user), .text(Self.jobKey(key))]).first?.uuid(0)
+        try await pool.query(Self.select, [.uuid(user), .text(key)]).first?.uuid(0)
     }
 
     /// Queues the job with its audit row, due now; the job that has this key already is given back instead.
@@ -45,13 +45,13 @@ public struct TestNotificationRepository: Sendable {
             let inserted = try await tx.query(
                 Self.insert,
                 [
-                    .uuid(notification.job), .uuid(notification.user), .text(Self.jobKey(notification.key)),
+                    .uuid(notification.job), .uuid(notification.user), .text(notification.key),
                     .double(Self.lifetime.inSeconds), .bytes(notification.sealedPayload),
                     .int(notification.sealedKeyVersion), .text(notification.requestID),
                     .text(notification.traceparent),
                 ])
             guard inserted.affected == 1 else {
-                let parameters: [SQLValue] = [.uuid(notification.user), .text(Self.jobKey(notification.key))]
+                let parameters: [SQLValue] = [.uuid(notification.user), .text(notification.key)]
                 guard let row = try await tx.query(Self.select, parameters).first else { throw .conflict }
                 return try row.uuid(0)
             }
@@ -60,20 +60,23 @@ public struct TestNotificationRepository: Sendable {
         }
     }
 
-    private static func jobKey(_ key: String) -> String { "\(JobType.testNotification.rawValue):\(key)" }
+    // The client's key itself is not stored: it may say something about the client.
+    private static func jobKey(user: String, key: String) -> String {
+        "'TEST_NOTIFICATION:' || encode(sha256(convert_to(\(user)::uuid::text || ':' || \(key)::text, 'UTF8')), 'hex')"
+    }
 
     private static let insert = Statement.write(
         """
         insert into alfred.jobs (
             id, user_id, type, idempotency_key, due_at, expires_at, payload_ciphertext, sealed_key_version, request_id,
             traceparent)
-        values ($1, $2, 'TEST_NOTIFICATION', $3, now(), now() + make_interval(secs => $4), $5, $6, $7, $8)
+        values ($1, $2, 'TEST_NOTIFICATION', \(jobKey(user: "$2", key: "$3")), now(), now() + make_interval(secs => $4), $5, $6, $7, $8)
         on conflict (user_id, type, idempotency_key) do nothing
         """)
 
     private static let select = Statement.read(
         """
         select id from alfred.jobs
-        where user_id = $1 and type = 'TEST_NOTIFICATION' and idempotency_key = $2
+        where user_id = $1 and type = 'TEST_NOTIFICATION' and idempotency_key = \(jobKey(user: "$1", key: "$2"))
         """)
 }

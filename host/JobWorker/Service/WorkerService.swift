@@ -121,7 +121,7 @@ public struct WorkerService: Service {
     }
 
     private func pass(_ notifications: AsyncStream<NotificationChannel>) async {
-        for await channel in notifications {
+        for await channel in notifications where channel != .privacy {
             if channel != .outbox { engine.wakeUp.signal() }
             if channel != .jobs { sender.wakeUp.signal() }
         }

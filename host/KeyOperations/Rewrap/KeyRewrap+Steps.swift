@@ -27,10 +27,11 @@ extension KeyRewrap {
 
     /// - Returns: false where another write was there first, or the row is gone.
     private func rewrapConnector(_ row: SealedRow) async -> Result<Bool, Failure> {
+        guard let connector = UUID(uuidString: row.recordID) else { return .success(false) }
         do throws(Failure) {
             let answer = try await called { () throws(EnclaveCallError) in
                 try await enclave.rewrapConnector(
-                    user: UserID(row.user), connector: ConnectorID(row.id), context: Self.context())
+                    user: UserID(row.user), connector: ConnectorID(connector), context: Self.context())
             }
             return .success(answer.outcome == .rewrapped)
         } catch {
@@ -129,7 +130,7 @@ struct Pace {
 }
 
 extension SealedTable {
-    /// What `data.rewrap` is told about a row; nil for connectors.
+    /// What `data.rewrap` is told about a row; nil for what goes through the record port.
     var purpose: DataPurpose? {
         switch self {
         case .devices: .deviceAPNsToken
@@ -138,7 +139,7 @@ extension SealedTable {
         case .pushOutbox: .pushPayload
         case .assistantSessions: .assistantMemory
         case .idempotentAnswers: .apiAnswer
-        case .connectors: nil
+        case .connectors, .pendingRevocations: nil
         }
     }
 }

@@ -25,7 +25,7 @@ struct JobRow: Encodable {
 
     init(_ job: JobSummary) {
         id = job.id.uuidString.lowercased()
-        user_ref = reference(job.user)
+        user_ref = JobRow.reference(job.user)
         type = job.type
         state = job.state
         outcome = job.outcome
@@ -76,7 +76,7 @@ struct PushRow: Encodable {
 
     init(_ push: FailedPush) {
         id = push.id.uuidString.lowercased()
-        user_ref = reference(push.user)
+        user_ref = JobRow.reference(push.user)
         job_id = push.job?.uuidString.lowercased()
         kind = push.kind
         state = push.state
@@ -91,6 +91,9 @@ struct PushRow: Encodable {
     }
 }
 
-private func reference(_ user: UUID) -> String {
-    userReference(digest: Hash.sha256(Array(user.uuidString.lowercased().utf8)))
+extension JobRow {
+    /// A person as in the logs.
+    static func reference(_ user: UUID) -> String {
+        userReference(digest: Hash.sha256(Array(user.uuidString.lowercased().utf8)))
+    }
 }
