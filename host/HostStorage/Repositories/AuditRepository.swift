@@ -42,6 +42,9 @@ public struct AuditPage: Sendable {
 
 /// The audit trail: append and read, never change.
 public struct AuditRepository: Sendable {
+    /// Events to a page.
+    public static let pageItems = 50
+
     private let pool: PostgresPool
 
     public init(_ pool: PostgresPool) { self.pool = pool }
@@ -53,7 +56,7 @@ public struct AuditRepository: Sendable {
 
     /// Newest first; stable under inserts.
     public func page(
-        of user: UUID, after cursor: AuditCursor? = nil, limit: Int = 50
+        of user: UUID, after cursor: AuditCursor? = nil, limit: Int = AuditRepository.pageItems
     ) async throws(StorageError) -> AuditPage {
         let rows = try await pool.query(
             Self.select,

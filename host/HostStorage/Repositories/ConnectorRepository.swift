@@ -1,6 +1,6 @@
 public import FoundationEssentials
 
-public enum ConnectorStatus: String, Sendable {
+public enum ConnectorStatus: String, CaseIterable, Sendable {
     case active = "ACTIVE"
     case revoking = "REVOKING"
     case revoked = "REVOKED"

@@ -1,6 +1,6 @@
 public import FoundationEssentials
 
-public enum PrivacyRequestStatus: String, Sendable {
+public enum PrivacyRequestStatus: String, CaseIterable, Sendable {
     case queued = "QUEUED"
     case running = "RUNNING"
     case completed = "COMPLETED"
