@@ -52,29 +52,29 @@ import Testing
 
     @Test func thePayloadIsExactlyWhatTheAppKnows() throws {
         let id = try #require(UUID(uuidString: "0B9E3F1C-5A8D-4C55-9F0E-000000000001"))
-        let bytes = try #require(DirectPayload.body(message(title: "T/1", body: "B", kind: .urgentEmail, id: id)))
+        let bytes = try #require(DirectPayload.body(pushMessage(title: "T/1", body: "B", kind: .urgentEmail, id: id)))
         #expect(
             String(decoding: bytes, as: UTF8.self)
                 == #"{"alfred":{"kind":"urgent_email","notification_id":"0b9e3f1c-5a8d-4c55-9f0e-000000000001"},"#
                 + #""aps":{"alert":{"body":"B","title":"T/1"},"interruption-level":"time-sensitive","#
                 + #""relevance-score":1,"sound":"default","thread-id":"urgent_email"}}"#)
-        let calm = try #require(DirectPayload.body(message(kind: .morningBrief)))
+        let calm = try #require(DirectPayload.body(pushMessage(kind: .morningBrief)))
         #expect(String(decoding: calm, as: UTF8.self).contains(#""interruption-level":"active","relevance-score":0.5"#))
     }
 
     @Test func aPayloadOfUpTo4096BytesFits() throws {
-        let empty = try #require(DirectPayload.body(message(body: ""))).count
-        #expect(DirectPayload.body(message(body: String(repeating: "x", count: 4096 - empty)))?.count == 4096)
-        #expect(DirectPayload.body(message(body: String(repeating: "x", count: 4097 - empty))) == nil)
+        let empty = try #require(DirectPayload.body(pushMessage(body: ""))).count
+        #expect(DirectPayload.body(pushMessage(body: String(repeating: "x", count: 4096 - empty)))?.count == 4096)
+        #expect(DirectPayload.body(pushMessage(body: String(repeating: "x", count: 4097 - empty))) == nil)
     }
 
     @Test func notificationsOfOneUserAndActionCollapseAndNoOthers() {
         let user = UUID()
-        let one = DirectPayload.collapseID(message(user: user, actionKey: "a"))
+        let one = DirectPayload.collapseID(pushMessage(user: user, actionKey: "a"))
         #expect(one.utf8.count == 43)
-        #expect(one == DirectPayload.collapseID(message(title: "other", user: user, actionKey: "a")))
-        #expect(one != DirectPayload.collapseID(message(user: user, actionKey: "b")))
-        #expect(one != DirectPayload.collapseID(message(user: UUID(), actionKey: "a")))
+        #expect(one == DirectPayload.collapseID(pushMessage(title: "other", user: user, actionKey: "a")))
+        #expect(one != DirectPayload.collapseID(pushMessage(user: user, actionKey: "b")))
+        #expect(one != DirectPayload.collapseID(pushMessage(user: UUID(), actionKey: "a")))
     }
 
     @Test func onlyHexOfAPlausibleLengthIsAToken() {

@@ -70,8 +70,8 @@ import Testing
     }
 
     @Test func deliversOverHTTP2UnderItsOwnIDAndARepeatShowsOnce() async throws {
-        try await withAPNs { world in
-            let message = message()
+        try await withAPNs { (world: World) async throws in
+            let message = pushMessage()
             #expect(await world.routes.send(message, to: .sandbox) == .delivered)
             #expect(await world.routes.send(message, to: .sandbox) == .delivered)
             let deliveries = try await world.control.deliveries()
@@ -85,60 +85,60 @@ import Testing
     }
 
     @Test func doesNotTalkToAServiceItCannotVerify() async throws {
-        try await withAPNs(trusting: false) { world in
+        try await withAPNs(trusting: false) { (world: World) async throws in
             #expect(
-                await world.routes.send(message(), to: .sandbox)
+                await world.routes.send(pushMessage(), to: .sandbox)
                     == .transient(code: "APNS_NETWORK_ERROR", retryAfter: nil))
             #expect(try await world.control.count(of: .devicePush) == 0)
         }
     }
 
     @Test func refusesWithoutSendingWhatAPNsWouldRefuse() async throws {
-        try await withAPNs { world in
+        try await withAPNs { (world: World) async throws in
             #expect(
-                await world.routes.send(message(token: "device-1"), to: .sandbox)
+                await world.routes.send(pushMessage(token: "device-1"), to: .sandbox)
                     == .refused(code: "APNS_BADDEVICETOKEN", deviceIsGone: false))
             #expect(
-                await world.routes.send(message(body: String(repeating: "x", count: 4096)), to: .sandbox)
+                await world.routes.send(pushMessage(body: String(repeating: "x", count: 4096)), to: .sandbox)
                     == .refused(code: "APNS_PAYLOADTOOLARGE", deviceIsGone: false))
             #expect(try await world.control.count(of: .devicePush) == 0)
         }
     }
 
     @Test func findsADeviceThatIsRegisteredWithTheOtherEnvironment() async throws {
-        try await withAPNs { world in
+        try await withAPNs { (world: World) async throws in
             try await world.control.setDevice(Self.device, .registeredOnly(with: .production))
-            #expect(await world.routes.send(message(), to: .sandbox) == .deliveredElsewhere)
+            #expect(await world.routes.send(pushMessage(), to: .sandbox) == .deliveredElsewhere)
             #expect(try await world.control.deliveries().map(\.environment) == [.production])
             try await world.control.setDevice(Self.device, .bad)
             #expect(
-                await world.routes.send(message(), to: .sandbox)
+                await world.routes.send(pushMessage(), to: .sandbox)
                     == .tokenRejected(code: "APNS_BADDEVICETOKEN", isStorm: false))
             try await world.control.setDevice(Self.device, .unregistered(sinceUnixMilliseconds: 1_700_000_000_000))
             #expect(
-                await world.routes.send(message(), to: .sandbox)
+                await world.routes.send(pushMessage(), to: .sandbox)
                     == .unregistered(
                         code: "APNS_UNREGISTERED", since: Date(timeIntervalSince1970: 1_700_000_000)))
         }
     }
 
     @Test func callsTheOperatorsFaultsByTheirNamesAndBlamesNoDevice() async throws {
-        try await withAPNs { world in
+        try await withAPNs { (world: World) async throws in
             var provider = PushProvider(
                 key: world.key.publicKey.pemRepresentation, keyID: "KEY1234567", teamID: "TEAM123456",
                 topic: "app.other")
             try await world.control.setProvider(provider)
             #expect(
-                await world.routes.send(message(), to: .sandbox) == .misconfigured(code: "APNS_TOPICDISALLOWED"))
+                await world.routes.send(pushMessage(), to: .sandbox) == .misconfigured(code: "APNS_TOPICDISALLOWED"))
             provider.environment = .production
             try await world.control.setProvider(provider)
             #expect(
-                await world.routes.send(message(), to: .sandbox)
+                await world.routes.send(pushMessage(), to: .sandbox)
                     == .misconfigured(code: "APNS_BADENVIRONMENTKEYINTOKEN"))
             provider.keyID = "KEYREVOKED"
             try await world.control.setProvider(provider)
             #expect(
-                await world.routes.send(message(), to: .sandbox)
+                await world.routes.send(pushMessage(), to: .sandbox)
                     == .misconfigured(code: "APNS_INVALIDPROVIDERTOKEN"))
             #expect(world.log.text.contains("push_refused_by_configuration"))
         }
@@ -154,17 +154,17 @@ import Testing
             instant: { instant + .seconds(shift.withLock { $0 == 0 ? 0 : 25 * 60 }) })
         try await withAPNs(
             clocks: clocks, apnsNow: { start.addingTimeInterval(shift.withLock { $0 == 0 ? 0 : 3700 }) }
-        ) { world in
-            #expect(await world.routes.send(message(), to: .sandbox) == .delivered)
+        ) { (world: World) async throws in
+            #expect(await world.routes.send(pushMessage(), to: .sandbox) == .delivered)
             shift.withLock { $0 = 1 }
-            #expect(await world.routes.send(message(), to: .sandbox) == .delivered)
+            #expect(await world.routes.send(pushMessage(), to: .sandbox) == .delivered)
         }
     }
 
     @Test func aYoungTokenCalledExpiredMeansAWrongClock() async throws {
-        try await withAPNs(apnsNow: { Date().addingTimeInterval(4000) }) { world in
+        try await withAPNs(apnsNow: { Date().addingTimeInterval(4000) }) { (world: World) async throws in
             #expect(
-                await world.routes.send(message(), to: .sandbox)
+                await world.routes.send(pushMessage(), to: .sandbox)
                     == .transient(code: "APNS_EXPIREDPROVIDERTOKEN", retryAfter: nil))
             #expect(try await world.control.count(of: .devicePush) == 1)
             #expect(world.log.text.contains("push_token_refused_as_expired"))
@@ -172,22 +172,22 @@ import Testing
     }
 
     @Test func waitsAsLongAsAPNsAsks() async throws {
-        try await withAPNs { world in
+        try await withAPNs { (world: World) async throws in
             for status in [429, 503] {
                 try await world.control.setFault(
                     Fault(.devicePush, effect: .status(code: status, retryAfterSeconds: 17), times: 1))
                 #expect(
-                    await world.routes.send(message(), to: .production)
+                    await world.routes.send(pushMessage(), to: .production)
                         == .transient(code: "APNS_HTTP_\(status)", retryAfter: .seconds(17)))
             }
-            #expect(await world.routes.send(message(), to: .production) == .delivered)
-            #expect(world.metrics.exposition.contains(#"alfred_apns_provider_tokens_total{reason="first"} 1"#))
+            #expect(await world.routes.send(pushMessage(), to: .production) == .delivered)
+            #expect(world.metrics.exposition().contains(#"alfred_apns_provider_tokens_total{reason="first"} 1"#))
         }
     }
 
     @Test func repeatsAtOnceWhatAGoAwayLeftUnprocessed() async throws {
-        try await withAPNs { world in
-            let message = message()
+        try await withAPNs { (world: World) async throws in
+            let message = pushMessage()
             try await world.control.setFault(Fault(.devicePush, effect: .goAway(refusingThis: true), times: 1))
             #expect(await world.routes.send(message, to: .sandbox) == .delivered)
             let deliveries = try await world.control.deliveries()
@@ -197,27 +197,27 @@ import Testing
     }
 
     @Test func repeatsOnlyOnceAtOnce() async throws {
-        try await withAPNs { world in
+        try await withAPNs { (world: World) async throws in
             try await world.control.setFault(Fault(.devicePush, effect: .goAway(refusingThis: true)))
             #expect(
-                await world.routes.send(message(), to: .sandbox)
+                await world.routes.send(pushMessage(), to: .sandbox)
                     == .transient(code: "APNS_NETWORK_ERROR", retryAfter: nil))
             #expect(try await world.control.count(of: .devicePush) == 2)
         }
     }
 
     @Test func sendsOnAfterAGoAwayThatStillAnswers() async throws {
-        try await withAPNs { world in
+        try await withAPNs { (world: World) async throws in
             try await world.control.setFault(Fault(.devicePush, effect: .goAway(refusingThis: false), times: 1))
-            #expect(await world.routes.send(message(), to: .sandbox) == .delivered)
-            #expect(await world.routes.send(message(), to: .sandbox) == .delivered)
+            #expect(await world.routes.send(pushMessage(), to: .sandbox) == .delivered)
+            #expect(await world.routes.send(pushMessage(), to: .sandbox) == .delivered)
             #expect(try await world.control.deliveries().map(\.count) == [1, 1])
         }
     }
 
     @Test func callsAResetAndASilentServiceTransientAndTheRepeatIsTheSameNotification() async throws {
-        try await withAPNs(timeout: 700) { world in
-            let message = message()
+        try await withAPNs(timeout: 700) { (world: World) async throws in
+            let message = pushMessage()
             try await world.control.setFault(Fault(.devicePush, effect: .reset, moment: .afterwards, times: 1))
             let network = PushAnswer.transient(code: "APNS_NETWORK_ERROR", retryAfter: nil)
             #expect(await world.routes.send(message, to: .sandbox) == network)
@@ -229,13 +229,13 @@ import Testing
     }
 
     @Test func keepsToTheStreamsThatAPNsAllows() async throws {
-        try await withAPNs { world in
+        try await withAPNs { (world: World) async throws in
             try await world.control.setFault(Fault(.devicePush, effect: .maximumStreams(3), times: 1))
-            #expect(await world.routes.send(message(), to: .sandbox) == .delivered)
+            #expect(await world.routes.send(pushMessage(), to: .sandbox) == .delivered)
             try await world.control.setFault(Fault(.devicePush, latencyMilliseconds: 20))
             let answers = await withTaskGroup(of: PushAnswer.self) { group in
                 for index in 0..<60 {
-                    group.addTask { await world.routes.send(message(actionKey: "\(index)"), to: .sandbox) }
+                    group.addTask { await world.routes.send(pushMessage(actionKey: "\(index)"), to: .sandbox) }
                 }
                 return await group.reduce(into: [PushAnswer]()) { $0.append($1) }
             }

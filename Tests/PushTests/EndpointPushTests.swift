@@ -8,7 +8,7 @@ import Testing
 
 /// Delivery to the simulated gateway over verified TLS.
 @Suite struct EndpointPushTests {
-    private let message = message(title: "Meeting in 5 min", body: "Design at 10:00", token: "device-1")
+    private let message = pushMessage(title: "Meeting in 5 min", body: "Design at 10:00", token: "device-1")
 
     private func withGateway(
         trusting: Bool = true, timeout: Duration = .seconds(5),

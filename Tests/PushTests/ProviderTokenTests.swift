@@ -68,7 +68,7 @@ import Testing
             return try await group.reduce(into: Set<String>()) { $0.insert($1) }
         }
         #expect(texts.count == 1)
-        #expect(metrics.exposition.contains(#"alfred_apns_provider_tokens_total{reason="first"} 1"#))
+        #expect(metrics.exposition().contains(#"alfred_apns_provider_tokens_total{reason="first"} 1"#))
     }
 
     @Test func isReplacedAtFiftyMinutes() async throws {
@@ -80,7 +80,7 @@ import Testing
         let second = text(try await tokens.current())
         #expect(second != first)
         #expect(text(try await tokens.current()) == second)
-        #expect(metrics.exposition.contains(#"alfred_apns_provider_tokens_total{reason="age"} 1"#))
+        #expect(metrics.exposition().contains(#"alfred_apns_provider_tokens_total{reason="age"} 1"#))
     }
 
     @Test func isNotReplacedWithinTwentyMinutesWhateverAPNsAndTheWallClockSay() async throws {
@@ -104,6 +104,6 @@ import Testing
         let again = try #require(try await tokens.replacement(for: first))
         #expect(text(again) == text(second))
         #expect(try await tokens.replacement(for: second)?.madeAt == nil)
-        #expect(metrics.exposition.contains(#"alfred_apns_provider_tokens_total{reason="expired"} 1"#))
+        #expect(metrics.exposition().contains(#"alfred_apns_provider_tokens_total{reason="expired"} 1"#))
     }
 }

@@ -32,14 +32,14 @@ import Testing
     @Test func simulatesInLocalWhereNothingIsConfigured() async throws {
         try await withRoutes(["APNS_SANDBOX_ENDPOINT": "https://push.test/push"]) { routes in
             #expect(routes.sandbox is EndpointPush)
-            #expect(await routes.send(message(), to: .production) == .simulated)
+            #expect(await routes.send(pushMessage(), to: .production) == .simulated)
         }
     }
 
     @Test func failsOutsideLocalWhereNothingIsConfigured() async throws {
         try await withRoutes(["ALFRED_ENV": "production"]) { routes in
             #expect(
-                await routes.send(message(), to: .sandbox)
+                await routes.send(pushMessage(), to: .sandbox)
                     == .refused(code: "APNS_NOT_CONFIGURED", deviceIsGone: false))
         }
     }
@@ -93,35 +93,35 @@ import Testing
     @Test func triesATokenUnknownHereAtTheOtherEnvironmentOnce() async {
         let (sandbox, production) = (Scripted(rejected), Scripted(.delivered))
         let routes = PushRoutes(sandbox: sandbox, production: production)
-        #expect(await routes.send(message(), to: .sandbox) == .deliveredElsewhere)
-        #expect(await routes.send(message(), to: .production) == .delivered)
+        #expect(await routes.send(pushMessage(), to: .sandbox) == .deliveredElsewhere)
+        #expect(await routes.send(pushMessage(), to: .production) == .delivered)
         #expect(sandbox.sends == 1 && production.sends == 2)
     }
 
     @Test func tellsWhatTheOtherEnvironmentSays() async {
         let busy = PushAnswer.transient(code: "APNS_HTTP_503", retryAfter: nil)
         let routes = PushRoutes(sandbox: Scripted(rejected), production: Scripted(busy))
-        #expect(await routes.send(message(), to: .sandbox) == busy)
+        #expect(await routes.send(pushMessage(), to: .sandbox) == busy)
         let neither = PushRoutes(sandbox: Scripted(rejected), production: Scripted(rejected))
-        #expect(await neither.send(message(), to: .production) == rejected)
+        #expect(await neither.send(pushMessage(), to: .production) == rejected)
     }
 
     @Test func doesNotHandATokenToAnEndpointOfTheOtherEnvironment() async {
         let routes = PushRoutes(sandbox: Scripted(rejected), production: SimulatedPush(log: quietLog))
-        #expect(await routes.send(message(), to: .sandbox) == rejected)
+        #expect(await routes.send(pushMessage(), to: .sandbox) == rejected)
     }
 
     @Test func blamesNoDeviceWhileMostTokensAreRejected() async {
         let metrics = MetricsRegistry()
         let routes = PushRoutes(
             sandbox: Scripted(rejected), production: Scripted(rejected), log: quietLog, metrics: metrics)
-        for _ in 1...19 { #expect(await routes.send(message(), to: .sandbox) == rejected) }
-        #expect(metrics.exposition.contains(#"alfred_push_token_rejection_storm{environment="sandbox"} 0"#))
+        for _ in 1...19 { #expect(await routes.send(pushMessage(), to: .sandbox) == rejected) }
+        #expect(metrics.exposition().contains(#"alfred_push_token_rejection_storm{environment="sandbox"} 0"#))
         let storm = PushAnswer.tokenRejected(code: "APNS_BADDEVICETOKEN", isStorm: true)
-        #expect(await routes.send(message(), to: .sandbox) == storm)
-        #expect(metrics.exposition.contains(#"alfred_push_token_rejection_storm{environment="sandbox"} 1"#))
+        #expect(await routes.send(pushMessage(), to: .sandbox) == storm)
+        #expect(metrics.exposition().contains(#"alfred_push_token_rejection_storm{environment="sandbox"} 1"#))
         // The other environment has a count of its own.
-        #expect(await routes.send(message(), to: .production) == rejected)
+        #expect(await routes.send(pushMessage(), to: .production) == rejected)
     }
 
     @Test func aStormEndsWhenItsTenMinutesArePast() {

@@ -6,7 +6,7 @@ import SimulatorKit
 @testable import Push
 
 /// A notification for tests.
-func message(
+func pushMessage(
     title: String = "Meeting in 5 min", body: String = "Design at 10:00",
     token: String = String(repeating: "ab", count: 32), kind: PushSubject = .meetingReminder, id: UUID = UUID(),
     user: UUID = UUID(), actionKey: String = "MEETING_REMINDER:1", expiresAt: Date = Date().addingTimeInterval(300)

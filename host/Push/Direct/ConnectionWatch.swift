@@ -26,7 +26,7 @@ final class ConnectionWatch: ChannelDuplexHandler {
     init(_ rhythm: Rhythm) { self.rhythm = rhythm }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        lastHeard = .now()
+        lastHeard = context.eventLoop.now
         if context.channel.isActive { wait(rhythm.silence, context) }
     }
 
@@ -39,7 +39,7 @@ final class ConnectionWatch: ChannelDuplexHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        lastHeard = .now()
+        lastHeard = context.eventLoop.now
         if case .ping(let content, ack: true) = unwrapInboundIn(data).payload, isAwaitingAnswer,
             content == HTTP2PingData(withInteger: sent)
         {
@@ -59,7 +59,7 @@ final class ConnectionWatch: ChannelDuplexHandler {
             context.close(mode: .all, promise: nil)
             return
         }
-        let silence = NIODeadline.now() - lastHeard
+        let silence = context.eventLoop.now - lastHeard
         guard silence >= rhythm.silence else { return wait(rhythm.silence - silence, context) }
         sent += 1
         isAwaitingAnswer = true
