@@ -176,8 +176,8 @@ if !enclaveOnly {
         .target(
             name: "LLMGateway",
             dependencies: [
-                "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", asyncHTTPClient, nioCore, nioHTTP1,
-                nioSSL, crypto, logging, lifecycle,
+                "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", asyncHTTPClient, nioCore, nioPosix,
+                nioHTTP1, nioSSL, crypto, lifecycle,
             ],
             path: "host/LLMGateway", resources: [.embedInCode("prices.json")], swiftSettings: base),
         .target(
@@ -189,8 +189,8 @@ if !enclaveOnly {
         .target(
             name: "APIServer",
             dependencies: [
-                "HostProcess", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "Sodium", hummingbird,
-                hummingbirdCore, jwtKit,
+                "HostProcess", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "Sodium", "LLMGateway",
+                hummingbird, hummingbirdCore, jwtKit,
                 asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, nioSSL, httpTypes,
                 crypto, logging, lifecycle, unixSignals,
             ],
@@ -199,7 +199,8 @@ if !enclaveOnly {
         .target(
             name: "JobWorker",
             dependencies: [
-                "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "Sodium", "Push", logging, lifecycle,
+                "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "Sodium", "Push", "LLMGateway", logging,
+                lifecycle,
             ],
             path: "host/JobWorker", swiftSettings: base),
         .executableTarget(
@@ -232,6 +233,9 @@ if !enclaveOnly {
         .executableTarget(
             name: "simulators", dependencies: ["SimulatorKit", argumentParser, logging, lifecycle, unixSignals],
             path: "Tests/Simulators/simulators", swiftSettings: base),
+        .executableTarget(
+            name: "budget-worker", dependencies: ["LLMGateway", "HostRuntime", "HostStorage"],
+            path: "Tests/LLMGatewayProcesses/budget-worker", swiftSettings: base),
         .target(
             name: "LocalStack",
             dependencies: [
@@ -279,8 +283,8 @@ if !enclaveOnly {
         test(
             "LLMGateway",
             [
-                "LLMGateway", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "SimulatorKit", crypto,
-                asyncHTTPClient, nioCore, logging,
+                "LLMGateway", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "SimulatorKit", "Sodium",
+                "budget-worker", "HostProcess", crypto,
             ]),
         test("HostProcess", ["HostProcess", "HostRuntime", "HostStorage", "EnclaveProtocol"]),
         test(
@@ -293,7 +297,7 @@ if !enclaveOnly {
             "APIServer",
             [
                 "APIServer", "HostProcess", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol",
-                hummingbird, httpTypes, nioCore, nioPosix, nioHTTP1,
+                "LLMGateway", hummingbird, httpTypes, nioCore, nioPosix, nioHTTP1,
                 .product(name: "NIOEmbedded", package: "swift-nio"), crypto, cryptoExtras, logging,
                 lifecycle, .product(name: "Yams", package: "Yams"),
             ]),
@@ -301,7 +305,7 @@ if !enclaveOnly {
             "JobWorker",
             [
                 "JobWorker", "Push", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "Sodium",
-                "LocalStack",
+                "LocalStack", "LLMGateway",
                 logging, lifecycle,
             ]),
         test(

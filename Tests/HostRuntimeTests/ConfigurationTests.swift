@@ -45,13 +45,29 @@ import Testing
 
     @Test(arguments: [
         "CLERK_ISSUER", "CLERK_AUDIENCE", "DATABASE_URL", "GOOGLE_OAUTH_REDIRECT_URI", "TEE_ATTESTATION_PUBLIC_KEY",
+        "OPENROUTER_API_KEY",
     ])
     func aRequiredVariableIsRequired(name: String) throws {
         #expect(try Start([name: nil]).refused() == [name])
     }
 
-    @Test func theGatewayThatDoesNotExistNeedsNoKey() throws {
-        #expect(try Start(["OPENROUTER_API_KEY": nil]).refused() == [])
+    @Test(arguments: [
+        ["OPENROUTER_CHAT_COMPLETIONS_URL": "http://127.0.0.1:1/x"], ["OPENROUTER_TOTAL_DEADLINE_MS": "14999"],
+        ["LLM_BUDGET_HARD_MAX_COST_USD": "0.999999"], ["OPENROUTER_MODEL_PRIMARY": "a b"], ["OPENROUTER_ZDR": "maybe"],
+        ["OPENROUTER_DATA_COLLECTION": "perhaps"], ["LLM_BUDGET_MAX_ESTIMATED_COST_USD": "0"],
+        ["API_REQUEST_TIMEOUT_MS": "25000"], ["OPENROUTER_MAX_OUTPUT_TOKENS": "15"],
+    ])
+    func aWrongVariableOfTheGatewayIsRefused(change: [String: String]) throws {
+        #expect(try Start(change.mapValues { $0 }).refused() == Set(change.keys))
+    }
+
+    @Test func theFallbackModelCanBeSwitchedOffAndBudgetsAreExactMicroDollars() throws {
+        let off = try Start(["OPENROUTER_MODEL_FALLBACK": "none", "LLM_BUDGET_MAX_ESTIMATED_COST_USD": "0.29"]).api()
+        #expect(off.llm.models == ["openai/gpt-4o-mini"] && off.reliability.budget == 290_000)
+        let blank = try Start(["OPENROUTER_MODEL_FALLBACK": ""]).worker()
+        #expect(blank.llm.models == ["openai/gpt-4o-mini", "anthropic/claude-3.5-haiku"])
+        #expect(try Start(["OPENROUTER_MODEL_FALLBACK": "openai/gpt-4o-mini"]).api().llm.fallbackModel == nil)
+        #expect(try Start.production(["OPENROUTER_ALLOW_INSECURE_HTTP": "true"]).refused() == ["OPENROUTER_ALLOW_INSECURE_HTTP"])
     }
 
     @Test(arguments: [

@@ -37,7 +37,7 @@ let localVariables: [String: String] = [
     "CLERK_ISSUER": "https://clerk.test", "CLERK_AUDIENCE": "alfred",
     "DATABASE_URL": "postgres://alfred:canary-password@127.0.0.1/alfred",
     "GOOGLE_OAUTH_REDIRECT_URI": "http://127.0.0.1:8080/oauth/google/callback",
-    "TEE_ATTESTATION_PUBLIC_KEY": keyText,
+    "TEE_ATTESTATION_PUBLIC_KEY": keyText, "OPENROUTER_API_KEY": "canary-provider-key",
 ]
 
 /// The least a process outside local needs.
@@ -47,6 +47,7 @@ let productionVariables: [String: String] = [
     "REDIS_URL": "rediss://redis.test:6380/0",
     "GOOGLE_OAUTH_REDIRECT_URI": "https://api.test/oauth/google/callback",
     "TEE_ALLOWED_MEASUREMENTS": "v1@" + nitroMeasurement, "ENCLAVE_RPC_CLIENT_KEY_PATH": "host.key",
+    "OPENROUTER_API_KEY": "canary-provider-key",
 ]
 
 /// Start-up of one process in a folder that has its key file and perhaps a `.env`.

@@ -195,6 +195,7 @@ public actor LocalStack {
             "--google-redirect-uri", environment.redirectURI,
             "--clerk-audience", environment.variables["CLERK_AUDIENCE"] ?? "",
             "--kms-port", "\(ports.kms)", "--metadata-port", "\(ports.metadata)",
+            "--openrouter-port", "\(ports.openrouter)",
         ] + (settings.isRemote ? ["--nsm-socket", environment.secureModule] : [])
     }
 

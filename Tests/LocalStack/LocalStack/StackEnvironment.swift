@@ -12,6 +12,7 @@ public struct StackEnvironment: Sendable {
         public var control = Ports.free()
         public var kms = Ports.free()
         public var metadata = Ports.free()
+        public var openrouter = Ports.free()
         public var enclave = Ports.free()
         public var relay = Ports.free()
         public var api = Ports.free()
@@ -57,6 +58,7 @@ public struct StackEnvironment: Sendable {
             "APNS_SANDBOX_ENDPOINT": "https://localhost:\(ports.apns)/push",
             "APNS_AUTH_TOKEN": Self.pushToken,
             "OPENROUTER_API_KEY": Self.modelKey,
+            "OPENROUTER_CHAT_COMPLETIONS_URL": "https://localhost:\(ports.openrouter)/api/v1/chat/completions",
             "REDIS_URL": servers["REDIS_URL"] ?? "",
         ]) { _, new in new }
         secureModule = Self.secureModule(in: settings.state)

@@ -8,6 +8,7 @@ final class Readiness: Sendable {
         var apns: Int
         var kms: Int
         var metadata: Int
+        var openrouter: Int
         var control: Int
     }
 
@@ -19,10 +20,11 @@ final class Readiness: Sendable {
 
         var ports: Ports? {
             guard let google = providers[.google], let clerk = providers[.clerk], let apns = providers[.apns],
-                let kms = providers[.kms], let metadata = providers[.metadata], let control
+                let kms = providers[.kms], let metadata = providers[.metadata], let openrouter = providers[.openrouter], let control
             else { return nil }
             return Ports(
-                google: google, clerk: clerk, apns: apns, kms: kms, metadata: metadata, control: control)
+                google: google, clerk: clerk, apns: apns, kms: kms, metadata: metadata, openrouter: openrouter,
+                control: control)
         }
     }
 

@@ -10,6 +10,7 @@ public struct SimulatorConfiguration: Sendable {
     public var apnsPort: Int
     public var kmsPort: Int
     public var metadataPort: Int
+    public var openRouterPort: Int
     public var controlPort: Int
     public var kms: KMSSettings
     /// Secure modules that listen from the start; more can be added through the control API.
@@ -21,7 +22,7 @@ public struct SimulatorConfiguration: Sendable {
 
     public init(
         stateFolder: String, googlePort: Int = 0, clerkPort: Int = 0, apnsPort: Int = 0, controlPort: Int = 0,
-        kmsPort: Int = 0, metadataPort: Int = 0, kms: KMSSettings = KMSSettings(),
+        kmsPort: Int = 0, metadataPort: Int = 0, openRouterPort: Int = 0, kms: KMSSettings = KMSSettings(),
         secureModules: [SecureModuleSettings] = [],
         googleClient: GoogleClient = .local, clerk: ClerkSettings = ClerkSettings(),
         now: @escaping @Sendable () -> Date = { Date() }
@@ -33,6 +34,7 @@ public struct SimulatorConfiguration: Sendable {
         self.controlPort = controlPort
         self.kmsPort = kmsPort
         self.metadataPort = metadataPort
+        self.openRouterPort = openRouterPort
         self.kms = kms
         self.secureModules = secureModules
         self.googleClient = googleClient
@@ -60,6 +62,8 @@ public struct SimulatorEndpoints: Codable, Sendable, Hashable {
     public var kms: String
     /// Base URL of the instance metadata, plain HTTP.
     public var metadata: String
+    /// URL of OpenRouter's chat completions.
+    public var openRouter: String
     /// Base URL of the control API, plain HTTP.
     public var control: String
     /// PEM file of the CA that signed the servers' certificate.

@@ -18,6 +18,7 @@ public struct Simulators: Service {
     private let apns: APNsSimulator
     private let kms: KMSSimulator
     private let metadata: InstanceMetadata
+    private let openRouter = OpenRouterSimulator()
     private let secureModules: SecureModules
     private let ledger = Ledger()
     private let faults = FaultBoard()
@@ -47,7 +48,9 @@ public struct Simulators: Service {
         return SimulatorEndpoints(
             google: "https://localhost:\(ports.google)", clerk: "https://localhost:\(ports.clerk)",
             apns: "https://localhost:\(ports.apns)", kms: "https://localhost:\(ports.kms)",
-            metadata: "http://127.0.0.1:\(ports.metadata)", control: "http://127.0.0.1:\(ports.control)",
+            metadata: "http://127.0.0.1:\(ports.metadata)",
+            openRouter: "https://localhost:\(ports.openrouter)/api/v1/chat/completions",
+            control: "http://127.0.0.1:\(ports.control)",
             caFile: URL(filePath: configuration.stateFolder).appending(path: ThrowawayAuthority.certificateFile).path,
             nitroRootFile: URL(filePath: configuration.stateFolder).appending(path: SecureModules.rootFile).path)
     }
@@ -65,6 +68,7 @@ public struct Simulators: Service {
             try provider(apns, .apns, configuration.apnsPort),
             try provider(
                 kms, .kms, configuration.kmsPort, hosts: ["kms.\(KMSSettings.region).amazonaws.com"]),
+            try provider(openRouter, .openrouter, configuration.openRouterPort),
             instanceMetadata(),
             control(),
         ]
@@ -108,7 +112,7 @@ public struct Simulators: Service {
 
     private func control() -> any Service {
         let routes = ControlRoutes(
-            google: google, clerk: clerk, apns: apns, kms: kms, metadata: metadata, secureModules: secureModules,
+            google: google, clerk: clerk, apns: apns, kms: kms, metadata: metadata, openRouter: openRouter, secureModules: secureModules,
             ledger: ledger,
             faults: faults)
         return Application(

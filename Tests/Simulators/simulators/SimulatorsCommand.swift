@@ -5,7 +5,7 @@ import ServiceLifecycle
 import SimulatorKit
 import UnixSignals
 
-/// Stands in for Google, Clerk, APNs, AWS KMS, instance metadata and Nitro secure modules on this machine.
+/// Stands in for Google, Clerk, APNs, OpenRouter, AWS KMS, instance metadata and Nitro secure modules on this machine.
 @main
 struct SimulatorsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -24,6 +24,8 @@ struct SimulatorsCommand: AsyncParsableCommand {
     var kmsPort = 0
     @Option(help: "Port of the instance metadata; 0 for any.")
     var metadataPort = 0
+    @Option(help: "Port of OpenRouter; 0 for any.")
+    var openrouterPort = 0
     @Option(help: "File with the policy of the first KMS key; without it nobody may use the key.")
     var kmsPolicy: String?
     @Option(help: "File with the certificate, DER, of the root that signs documents of secure modules.")
@@ -47,7 +49,8 @@ struct SimulatorsCommand: AsyncParsableCommand {
     func run() async throws {
         var configuration = SimulatorConfiguration(
             stateFolder: state, googlePort: googlePort, clerkPort: clerkPort, apnsPort: apnsPort,
-            controlPort: controlPort, kmsPort: kmsPort, metadataPort: metadataPort)
+            controlPort: controlPort, kmsPort: kmsPort, metadataPort: metadataPort,
+            openRouterPort: openrouterPort)
         if let file = kmsPolicy {
             let data = try Data(contentsOf: URL(filePath: file))
             configuration.kms.policy = try JSONDecoder().decode(JSONValue.self, from: data)
@@ -87,7 +90,8 @@ struct SimulatorsCommand: AsyncParsableCommand {
         let endpoints = try await simulators.endpoints()
         let line = [
             "event": "ready", "google": endpoints.google, "clerk": endpoints.clerk, "apns": endpoints.apns,
-            "kms": endpoints.kms, "metadata": endpoints.metadata, "control": endpoints.control,
+            "kms": endpoints.kms, "metadata": endpoints.metadata, "openrouter": endpoints.openRouter,
+            "control": endpoints.control,
             "ca_file": endpoints.caFile, "nitro_root_file": endpoints.nitroRootFile,
         ]
         let encoder = JSONEncoder()

@@ -6,6 +6,8 @@ public struct APIServerConfiguration: Sendable {
     public let enclave: EnclaveConnectionConfiguration
     public let attestation: AttestationConfiguration
     public let keyAccess: KeyAccessConfiguration
+    public let llm: LLMConfiguration
+    public let reliability: LLMReliabilityConfiguration
     /// Misspelt variables, for one warning at start.
     public let unknownVariables: [String]
 
@@ -18,6 +20,11 @@ public struct APIServerConfiguration: Sendable {
         enclave = EnclaveConnectionConfiguration(reading: &reader)
         attestation = AttestationConfiguration(reading: &reader)
         keyAccess = KeyAccessConfiguration(reading: &reader)
+        llm = LLMConfiguration(reading: &reader)
+        reliability = LLMReliabilityConfiguration(reading: &reader)
+        if api.requestTimeout <= llm.totalDeadline {
+            reader.refuse("API_REQUEST_TIMEOUT_MS", "must be more than OPENROUTER_TOTAL_DEADLINE_MS")
+        }
         unknownVariables = loaded.unknownVariables
         try reader.finish()
     }
@@ -32,6 +39,8 @@ public struct WorkerServiceConfiguration: Sendable {
     public let enclave: EnclaveConnectionConfiguration
     public let attestation: AttestationConfiguration
     public let keyAccess: KeyAccessConfiguration
+    public let llm: LLMConfiguration
+    public let reliability: LLMReliabilityConfiguration
     /// Misspelt variables, for one warning at start.
     public let unknownVariables: [String]
 
@@ -45,6 +54,8 @@ public struct WorkerServiceConfiguration: Sendable {
         enclave = EnclaveConnectionConfiguration(reading: &reader)
         attestation = AttestationConfiguration(reading: &reader)
         keyAccess = KeyAccessConfiguration(reading: &reader)
+        llm = LLMConfiguration(reading: &reader)
+        reliability = LLMReliabilityConfiguration(reading: &reader)
         unknownVariables = loaded.unknownVariables
         try reader.finish()
     }

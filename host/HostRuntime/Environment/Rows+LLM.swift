@@ -1,95 +1,83 @@
 private let callers: ProcessKind = [.api, .worker, .evaluation]
 
 extension EnvironmentCatalogue {
-    private static func later(
-        _ name: String, _ group: EnvironmentVariable.Group, _ processes: ProcessKind,
-        _ defaultValue: EnvironmentVariable.Default, _ rule: EnvironmentVariable.Rule,
-        _ outsideLocal: EnvironmentVariable.OutsideLocal = .same, secrecy: EnvironmentVariable.Secrecy = .plain,
-        meaning: String
-    ) -> EnvironmentVariable {
-        row(
-            name, group, processes, defaultValue, rule, outsideLocal, secrecy: secrecy, notReadYet: Unread.gateway,
-            meaning: meaning)
-    }
-
-    /// Known so that they are no misspelling and no foreign secret; nothing requires them yet.
     static let llmRows: [EnvironmentVariable] = [
-        later(
+        row(
             "OPENROUTER_API_KEY", .llm, callers, .required, .text(1...512, .visible), secrecy: .value,
-            meaning: "provider key; required from the LLM gateway on"),
-        later(
+            meaning: "provider key"),
+        row(
             "OPENROUTER_CHAT_COMPLETIONS_URL", .llm, callers,
             .value("https://openrouter.ai/api/v1/chat/completions"), .url(schemes: ["http", "https"], query: false),
             meaning: "completions endpoint"),
-        later(
+        row(
             "OPENROUTER_ALLOW_INSECURE_HTTP", .llm, callers, .value("false"), .boolean, .not("true"),
             meaning: "allow an http endpoint"),
-        later(
+        row(
             "OPENROUTER_HTTP_REFERER", .llm, callers, .unset("none"), .text(1...512, .visible),
             meaning: "sent as HTTP-Referer"),
-        later(
+        row(
             "OPENROUTER_APP_TITLE", .llm, callers, .unset("none"), .text(1...128, .visible), meaning: "sent as X-Title"),
-        later(
+        row(
             "OPENROUTER_TIMEOUT_MS", .llm, callers, .value("15000"), .integer(100...120_000),
             meaning: "timeout of one try"),
-        later(
+        row(
             "OPENROUTER_TOTAL_DEADLINE_MS", .llm, callers, .value("25000"), .integer(100...300_000),
             meaning: "longest request over all tries and models"),
-        later("OPENROUTER_MAX_RETRIES", .llm, callers, .value("2"), .integer(0...10), meaning: "retries per model"),
-        later(
+        row("OPENROUTER_MAX_RETRIES", .llm, callers, .value("2"), .integer(0...10), meaning: "retries per model"),
+        row(
             "OPENROUTER_RETRY_BASE_BACKOFF_MS", .llm, callers, .value("250"), .integer(1...60000),
             meaning: "first retry wait, doubling"),
-        later(
+        row(
             "OPENROUTER_MAX_OUTPUT_TOKENS", .llm, callers, .value("600"), .integer(16...32768), meaning: "max_tokens"),
-        later(
+        row(
             "OPENROUTER_MODEL_PRIMARY", .llm, callers, .value("openai/gpt-4o-mini"), .text(1...128, .model),
             meaning: "first model"),
-        later(
+        row(
             "OPENROUTER_MODEL_FALLBACK", .llm, callers, .value("anthropic/claude-3.5-haiku"),
             .text(1...128, .model), meaning: "second model; none disables it"),
-        later(
+        row(
             "OPENROUTER_DATA_COLLECTION", .llm, callers, .value("deny"), .choice(["deny", "allow"]),
             meaning: "provider data policy"),
-        later(
+        row(
             "OPENROUTER_ZDR", .llm, callers, .value("false"), .boolean,
             meaning: "only providers with zero data retention"),
     ]
 
     static let reliabilityRows: [EnvironmentVariable] = [
-        later(
+        row(
             "LLM_RATE_LIMIT_WINDOW_SECONDS", .reliability, [.api, .worker], .value("60"), .integer(1...86400),
             meaning: "window of both rate limits"),
-        later(
+        row(
             "LLM_RATE_LIMIT_GLOBAL_MAX_REQUESTS", .reliability, [.api, .worker], .value("120"),
             .integer(1...100_000), meaning: "requests per window, all users"),
-        later(
+        row(
             "LLM_RATE_LIMIT_PER_USER_MAX_REQUESTS", .reliability, [.api, .worker], .value("30"),
             .integer(1...100_000), meaning: "requests per window, one user"),
-        later(
+        row(
             "LLM_CIRCUIT_BREAKER_FAILURE_THRESHOLD", .reliability, [.api, .worker], .value("5"), .integer(1...1000),
             meaning: "consecutive failed requests that open a model's breaker"),
-        later(
+        row(
             "LLM_CIRCUIT_BREAKER_COOLDOWN_SECONDS", .reliability, [.api, .worker], .value("60"), .integer(1...86400),
             meaning: "time open before a probe"),
-        later(
+        row(
             "LLM_CACHE_TTL_SECONDS", .reliability, [.api, .worker], .value("20"), .integer(1...3600),
             meaning: "life of a cached answer"),
-        later(
+        row(
             "LLM_CACHE_MAX_ENTRIES", .reliability, [.api, .worker], .value("256"), .integer(1...100_000),
             meaning: "cached answers in Redis, all users"),
-        later(
+        row(
             "LLM_BUDGET_WINDOW_SECONDS", .reliability, [.api, .worker], .value("3600"), .integer(1...2_678_400),
             meaning: "budget window"),
-        later(
+        row(
             "LLM_BUDGET_MAX_ESTIMATED_COST_USD", .reliability, [.api, .worker], .value("1.0"),
             .decimal(0.000001...1_000_000), meaning: "spend per window after which requests go to the budget model"),
-        later(
+        row(
             "LLM_BUDGET_MODEL", .reliability, [.api, .worker], .value("openai/gpt-4o-mini"), .text(1...128, .model),
             meaning: "model used past the budget"),
-        later(
+        row(
             "LLM_BUDGET_HARD_MAX_COST_USD", .reliability, [.api, .worker], .unset("none"),
             .decimal(0.000001...1_000_000), meaning: "spend per window after which requests are refused"),
-        later(
+        row(
             "LLM_PRICE_TABLE_PATH", .reliability, callers, .unset("built in"), .path, meaning: "replacement price table"
         ),
     ]

@@ -38,6 +38,16 @@ public enum LogFieldName: String, CaseIterable, Sendable {
     case role, route, runtime, schema, signal, state, status, step, suppressed, table, timeout = "timeout_ms"
     case total, type
     case userReference = "user_ref"
+    case source, provider, model, tries, cost = "estimated_cost_usd"
+    case errorType = "error_type"
+    case cacheHit = "cache_hit"
+    case budgetRouted = "budget_routed"
+    case inputTokens = "input_tokens"
+    case outputTokens = "output_tokens"
+    case operationName = "gen_ai_operation_name"
+    case requestModel = "gen_ai_request_model"
+    case responseModel = "gen_ai_response_model"
+    case providerName = "gen_ai_provider_name"
     case variable, version, workerID = "worker_id"
 }
 

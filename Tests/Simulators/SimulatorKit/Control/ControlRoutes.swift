@@ -12,6 +12,7 @@ struct ControlRoutes: Sendable {
     let apns: APNsSimulator
     let kms: KMSSimulator
     let metadata: InstanceMetadata
+    let openRouter: OpenRouterSimulator
     let secureModules: SecureModules
     let ledger: Ledger
     let faults: FaultBoard
@@ -25,6 +26,7 @@ struct ControlRoutes: Sendable {
         clerkRoutes(router)
         apnsRoutes(router)
         kmsRoutes(router)
+        openRouterRoutes(router)
         nitroRoutes(router)
         return router
     }

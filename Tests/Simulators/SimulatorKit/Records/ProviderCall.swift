@@ -1,6 +1,6 @@
 /// A provider that is simulated.
 public enum Provider: String, Codable, Sendable, Hashable, CaseIterable {
-    case google, clerk, apns, kms
+    case google, clerk, apns, kms, openrouter
     /// Instance metadata of EC2.
     case metadata
 }
@@ -19,6 +19,7 @@ public enum ProviderCall: String, Codable, Sendable, Hashable, CaseIterable {
     case keySet = "clerk.jwks"
     case devicePush = "apns.device"
     case endpointPush = "apns.endpoint"
+    case chatCompletion = "openrouter.chat_completions"
     case kmsGenerateDataKey = "kms.generate_data_key"
     case kmsGenerateDataKeyWithoutPlaintext = "kms.generate_data_key_without_plaintext"
     case kmsDecrypt = "kms.decrypt"
@@ -38,6 +39,7 @@ public enum ProviderCall: String, Codable, Sendable, Hashable, CaseIterable {
     public var provider: Provider {
         switch self {
         case .keySet: .clerk
+        case .chatCompletion: .openrouter
         case .devicePush, .endpointPush: .apns
         case .metadataToken, .metadataRole, .metadataCredentials: .metadata
         case _ where rawValue.hasPrefix("kms."): .kms

@@ -1,0 +1,123 @@
+import Foundation
+import HostRuntime
+import HostStorage
+import Synchronization
+
+/// Decides in Redis, and by a small share in this process while Redis is away; never without limits.
+final class Reliability: Sendable {
+    /// How often a lost Redis is looked for.
+    static let pingInterval = Duration.seconds(1)
+
+    let shared: RedisReliability
+    private let local: LocalReliability
+    private let log: HostLog
+    private let metrics: MetricsRegistry
+    private let isDegraded = Mutex(false)
+
+    init(
+        _ redis: RedisConnection, _ configuration: LLMReliabilityConfiguration, quotaPercentWhileDown: Int,
+        totalDeadline: Duration, log: HostLog, metrics: MetricsRegistry
+    ) {
+        shared = RedisReliability(redis, configuration, totalDeadline: totalDeadline)
+        local = LocalReliability(
+            configuration, percent: quotaPercentWhileDown, deadlineSeconds: shared.deadlineSeconds)
+        self.log = log
+        self.metrics = metrics
+    }
+
+    var isLocal: Bool { isDegraded.withLock { $0 } }
+
+    func admit(_ claim: Claim) async -> Verdict {
+        if !isLocal {
+            do throws(RedisError) { return try await shared.admit(claim) } catch { degrade() }
+        }
+        return local.admit(claim, micro: Self.now)
+    }
+
+    /// Settles `previous` and sets money aside anew, where `previous` was decided.
+    func reserve(_ claim: Claim, previous: Admission, cost: Int?) async -> Verdict {
+        if !isLocal, !previous.isLocal {
+            do throws(RedisError) {
+                return try await shared.reserve(
+                    claim, previous: previous, cost: cost, isNormal: !previous.isBudgetRouted)
+            } catch { degrade() }
+        }
+        // What Redis set aside stays so until it expires, and then counts as spent.
+        return local.reserve(claim, previous: previous.isLocal ? previous : nil, cost: cost, micro: Self.now)
+    }
+
+    func settle(_ settlement: Settlement) async {
+        guard !settlement.admission.isLocal else { return local.settle(settlement, micro: Self.now) }
+        guard !isLocal else { return }
+        do throws(RedisError) {
+            let (spent, open) = try await shared.settle(settlement)
+            metrics.set(.llmBudget, [.part: "spent"], to: Double(spent))
+            metrics.set(.llmBudget, [.part: "limit"], to: Double(shared.configuration.budget))
+            for (outcome, isOpen) in zip(settlement.outcomes, open) {
+                metrics.set(.llmBreakerState, [.model: outcome.model], to: isOpen ? 1 : 0)
+            }
+        } catch { degrade() }
+    }
+
+    func forget(cacheKey: String) async {
+        guard !isLocal else { return }
+        do throws(RedisError) { try await shared.forget(cacheKey: cacheKey) } catch { degrade() }
+    }
+
+    // MARK: - Redis lost and found
+
+    private func degrade() {
+        let changed = isDegraded.withLock { state in
+            defer { state = true }
+            return !state
+        }
+        guard changed else { return }
+        metrics.set(.redisDegraded, to: 1)
+        log.event("llm_redis_lost", .warn)
+    }
+
+    /// Looks for Redis once, if it is lost; tells it what this process spent alone.
+    func recover() async {
+        guard isLocal else { return }
+        do throws(RedisError) {
+            try await shared.redis.ping()
+            try await tellSpent()
+        } catch { return }
+        isDegraded.withLock { $0 = false }
+        metrics.set(.redisDegraded, to: 0)
+        log.event("llm_redis_found", .info)
+        // What was settled in between.
+        do throws(RedisError) { try await tellSpent() } catch { degrade() }
+    }
+
+    private func tellSpent() async throws(RedisError) {
+        var failure: RedisError?
+        for (window, amount) in local.takeSpent() where amount > 0 {
+            guard failure == nil else {
+                local.putBack(amount, window: window)
+                continue
+            }
+            do throws(RedisError) {
+                try await shared.addSpent(amount, window: window)
+            } catch {
+                local.putBack(amount, window: window)
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    /// Looks for a lost Redis every second, and tells it of late settlements, until cancelled.
+    func watch() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: Self.pingInterval)
+            if isLocal {
+                await recover()
+            } else {
+                do throws(RedisError) { try await tellSpent() } catch { degrade() }
+            }
+        }
+    }
+
+    static var now: Int { Int(Date().timeIntervalSince1970 * 1_000_000) }
+}
