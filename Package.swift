@@ -186,20 +186,22 @@ if !enclaveOnly {
                 "HostRuntime", "HostStorage", "EnclaveClient", "KeyOperations", "EnclaveProtocol", lifecycle,
             ],
             path: "host/HostProcess", swiftSettings: base),
+        .target(name: "CContract", path: "host/SystemLibraries/CContract"),
         .target(
             name: "APIServer",
             dependencies: [
-                "HostProcess", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "Sodium", "LLMGateway",
+                "CContract", "HostProcess", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "Sodium",
+                "LLMGateway",
                 hummingbird, hummingbirdCore, jwtKit,
                 asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, nioSSL, httpTypes,
                 crypto, logging, lifecycle, unixSignals,
             ],
-            path: "host/APIServer", resources: [.embedInCode("openapi.yaml"), .embedInCode("docs.html")],
-            swiftSettings: base),
+            path: "host/APIServer", exclude: ["openapi.yaml", "docs.html"], swiftSettings: base),
         .target(
             name: "JobWorker",
             dependencies: [
-                "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "Sodium", "Push", "LLMGateway", logging,
+                "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "Sodium", "Push", "LLMGateway",
+                logging,
                 lifecycle,
             ],
             path: "host/JobWorker", swiftSettings: base),
@@ -283,7 +285,8 @@ if !enclaveOnly {
         test(
             "LLMGateway",
             [
-                "LLMGateway", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "SimulatorKit", "Sodium",
+                "LLMGateway", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "SimulatorKit",
+                "Sodium",
                 "budget-worker", "HostProcess", crypto,
             ]),
         test("HostProcess", ["HostProcess", "HostRuntime", "HostStorage", "EnclaveProtocol"]),
@@ -321,7 +324,8 @@ if !enclaveOnly {
             "KeyOperations",
             [
                 "KeyOperations", "AttestationVerifier", "AttestedSession", "EnclaveClient", "EnclaveProtocol",
-                "HostRuntime", "SimulatorKit", "SimulatedNitro", "Sodium", asyncHTTPClient, nioCore, nioHTTP1, nioSSL, crypto, cryptoExtras,
+                "HostRuntime", "SimulatorKit", "SimulatedNitro", "Sodium", asyncHTTPClient, nioCore, nioHTTP1, nioSSL,
+                crypto, cryptoExtras,
             ]),
         test(
             "EnclaveKMS",

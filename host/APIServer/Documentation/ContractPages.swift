@@ -1,3 +1,4 @@
+import CContract
 import Crypto
 import FoundationEssentials
 import HTTPTypes
@@ -7,8 +8,8 @@ import HTTPTypes
 /// The page is made from the contract by `scripts/api-docs`, so nothing here reads YAML. It loads nothing, and its policy
 /// says so: only its own style and script run, by their digests.
 struct ContractPages: Sendable {
-    private let contract = String(decoding: PackageResources.openapi_yaml, as: UTF8.self)
-    private let page = String(decoding: PackageResources.docs_html, as: UTF8.self)
+    private let contract = String(cString: alfred_openapi_yaml())
+    private let page = String(cString: alfred_docs_html())
     private let policy: String
 
     init() {
