@@ -1,17 +1,7 @@
-import EnclaveClient
 import EnclaveProtocol
-import Foundation
 import HostRuntime
-
-/// A meeting of the day that was asked for, its title made harmless for a line of text.
-struct AssistantMeeting: Sendable, Equatable {
-    let reference: String
-    let title: String
-    /// Nil for an all-day event.
-    let start: Date?
-    let end: Date?
-    let attendeeCount: Int
-}
+import HostStorage
+import LLMGateway
 
 /// Everything that an answer may be made from.
 struct AssistantQuestion: Sendable {
@@ -20,25 +10,23 @@ struct AssistantQuestion: Sendable {
     let day: LocalDay
     let today: LocalDay
     let clock: WallClock
-    /// In order, at most 20 of them.
-    let meetings: [AssistantMeeting]
-    /// How many the day has, as far as they were read.
-    let meetingCount: Int
+    let timeZone: String
+    /// As far as they were read.
+    let meetings: [MeetingMaterial]
     /// Earlier turns of the conversation.
     let memory: AssistantMemory
-    let context: CallContext
+    let requestID: RequestID
+    let trace: TraceContext
 }
 
 /// What is answered.
 struct AssistantReply: Sendable, Equatable {
-    let title: String
-    let summary: String
-    let keyPoints: [String]
-    let followUps: [String]
-    /// Otherwise it is the deterministic one.
-    let isModelOutput: Bool
+    let text: MeetingsText
+    let source: OutputSource
     /// Why there is no model output, a fixed word; nil when none was wanted.
     let modelError: String?
+    /// What is audited of the model's call; nil when none was asked.
+    let audit: AuditModel?
 }
 
 /// Makes an answer of a question; it never fails, whatever it uses.
@@ -46,26 +34,26 @@ protocol AssistantBrain: Sendable {
     func reply(to question: AssistantQuestion) async -> AssistantReply
 }
 
-/// The answer that needs no model: counted and listed.
-struct DeterministicBrain: AssistantBrain {
-    static let maximumKeyPoints = 3
+/// Has a language model answer, within what the runner lets through.
+struct ModelBrain: AssistantBrain {
+    /// A runner without a model counts and lists.
+    let runner: CapabilityRunner
 
     func reply(to question: AssistantQuestion) async -> AssistantReply {
-        let count = question.meetingCount
-        let isToday = question.day == question.today
-        let when = isToday ? "today" : "on \(question.day.text)"
-        let summary =
-            switch count {
-            case 0: "You have no meetings \(when)."
-            case 1: "You have 1 meeting \(when)."
-            default: "You have \(count) meetings \(when)."
-            }
+        let turns = question.memory.turns.map { turn in
+            ConversationTurn(
+                query: turn.userQuerySnippet, answer: turn.assistantSummarySnippet, capability: turn.capability,
+                day: turn.calendarDay)
+        }
+        let result = await runner.run(
+            .meetings(
+                question.meetings, on: question.day, today: question.today, by: question.clock,
+                timeZone: question.timeZone, query: question.query, memory: (question.memory.version, turns)),
+            for: Requester(
+                user: question.user.uuid, source: .assistantQuery, requestID: question.requestID,
+                trace: question.trace))
+        guard case .meetings(let text) = result.output else { preconditionFailure("meetings have meetings' output") }
         return AssistantReply(
-            title: isToday ? "Today's meetings" : "Meetings on \(question.day.text)", summary: summary,
-            keyPoints: question.meetings.prefix(Self.maximumKeyPoints).map { meeting in
-                "\(meeting.start.map { question.clock.text(at: $0) } ?? "All day") - \(meeting.title)"
-            },
-            followUps: count == 0 ? [] : ["Review your calendar before the first meeting."], isModelOutput: false,
-            modelError: nil)
+            text: text, source: result.source, modelError: result.error?.name, audit: result.audit)
     }
 }

@@ -3,6 +3,7 @@ import EnclaveProtocol
 import Foundation
 import HostRuntime
 import HostStorage
+import LLMGateway
 
 /// POST `/v1/assistant/query`: a question about a day of the calendar.
 struct AssistantQuery: Sendable {
@@ -35,21 +36,20 @@ struct AssistantQuery: Sendable {
         let connector = try await calendar(of: user, call)
         let meetings = try await meetings(on: day, clock, user, connector, call)
         let question = AssistantQuestion(
-            user: user, query: query, day: day, today: today, clock: clock,
-            meetings: Array(meetings.prefix(CalendarDay.maximumUsed)), meetingCount: meetings.count,
-            memory: found.memory, context: call.enclaveContext)
+            user: user, query: query, day: day, today: today, clock: clock, timeZone: chosen.timeZone,
+            meetings: meetings, memory: found.memory, requestID: call.requestID, trace: call.trace)
         let reply = await brain.reply(to: question)
         let moment = now()
         let kept = await sessions.keep(found, session, of: user, call) { memory in
-            memory.append(query: query, summary: reply.summary, capability: Self.capability, day: day, at: moment)
+            memory.append(query: query, summary: reply.text.summary, capability: Self.capability, day: day, at: moment)
         }
         await audit.write(
             .assistantQuery(
                 AuditAssistantQuery(
                     source: "calendar", requestID: call.requestID.text, session: session, turnCount: kept.turnCount,
                     expiresAt: kept.expiresAt, isPersisted: kept.expiresAt != nil, wasReset: found.wasReset,
-                    attestedMeasurement: await enclave.attestedMeasurement, usedFallback: !reply.isModelOutput,
-                    llmError: reply.modelError)), for: user, call)
+                    attestedMeasurement: await enclave.attestedMeasurement, usedFallback: reply.source == .fallback,
+                    llmError: reply.modelError, model: reply.audit)), for: user, call)
         return .json(Self.answer(reply, session: session, day: day))
     }
 
@@ -91,7 +91,7 @@ struct AssistantQuery: Sendable {
 
     private func meetings(
         on day: LocalDay, _ clock: WallClock, _ user: UserID, _ connector: Connector, _ call: APICall
-    ) async throws(APIError) -> [AssistantMeeting] {
+    ) async throws(APIError) -> [MeetingMaterial] {
         do throws(EnclaveCallError) {
             return try await CalendarDay(enclave: enclave).meetings(
                 on: day, by: clock, of: user, ConnectorID(connector.id), context: call.enclaveContext)
@@ -111,12 +111,12 @@ struct AssistantQuery: Sendable {
     private static func answer(_ reply: AssistantReply, session: UUID, day: LocalDay) -> JSONValue {
         .object([
             "session_id": .string(session.lowercased), "capability": .string(capability),
-            "display_text": .string(reply.summary),
+            "display_text": .string(reply.text.summary),
             "payload": .object([
-                "title": .string(reply.title), "summary": .string(reply.summary),
-                "key_points": .array(reply.keyPoints.map(JSONValue.string)),
-                "follow_ups": .array(reply.followUps.map(JSONValue.string)), "calendar_day": .string(day.text),
-            ]), "output_source": .string(reply.isModelOutput ? "model_output" : "deterministic_fallback"),
+                "title": .string(reply.text.title), "summary": .string(reply.text.summary),
+                "key_points": .array(reply.text.keyPoints.map(JSONValue.string)),
+                "follow_ups": .array(reply.text.followUps.map(JSONValue.string)), "calendar_day": .string(day.text),
+            ]), "output_source": .string(reply.source.rawValue),
         ])
     }
 }

@@ -3,19 +3,19 @@ import EnclaveProtocol
 import Foundation
 import HostRuntime
 import HostStorage
+import LLMGateway
 
 /// Reads one local day of a user's calendar through the enclave.
 struct CalendarDay: Sendable {
-    /// Events that are read, and that are used.
+    /// Events that are read.
     static let maximumRead: UInt8 = 50
-    static let maximumUsed = 20
 
     let enclave: any EnclavePort
 
-    /// The day's meetings: all-day ones first, then by start, reference and title.
+    /// The day's meetings, in no particular order.
     func meetings(
         on day: LocalDay, by clock: WallClock, of user: UserID, _ connector: ConnectorID, context: CallContext
-    ) async throws(EnclaveCallError) -> [AssistantMeeting] {
+    ) async throws(EnclaveCallError) -> [MeetingMaterial] {
         // A date that was jumped over has no meetings; asking for its time would be refused.
         guard let bounds = clock.bounds(of: day) else { return [] }
         let interval = bounds.start..<bounds.end
@@ -33,21 +33,12 @@ struct CalendarDay: Sendable {
         guard let listing = try? JSONDecoder().decode(Listing.self, from: Data(answer.body)) else {
             throw .failed(EnclaveFailure(.providerResponseInvalid))
         }
-        let shown = (listing.items ?? []).prefix(Int(Self.maximumRead)).filter { $0.isShown(on: day, interval) }
-        let meetings = shown.enumerated().map { index, event in
-            AssistantMeeting(
-                reference: event.id.flatMap { $0.isEmpty ? nil : String($0.prefix(80)) } ?? Self.standIn(index + 1),
-                title: PlainText.line(event.summary ?? "", limit: 120, blank: "Untitled meeting"),
-                start: event.start?.instant, end: event.end?.instant,
-                attendeeCount: min(50, event.attendees?.count ?? 0))
+        return (listing.items ?? []).prefix(Int(Self.maximumRead)).filter { $0.isShown(on: day, interval) }.map {
+            event in
+            MeetingMaterial(
+                id: event.id ?? "", title: event.summary ?? "", start: event.start?.instant, end: event.end?.instant,
+                attendeeCount: event.attendees?.count ?? 0)
         }
-        return meetings.sorted {
-            ($0.start ?? .distantPast, $0.reference, $0.title) < ($1.start ?? .distantPast, $1.reference, $1.title)
-        }
-    }
-
-    private static func standIn(_ number: Int) -> String {
-        "meeting-" + String(repeating: "0", count: max(0, 3 - String(number).utf8.count)) + String(number)
     }
 
     private struct Listing: Decodable {
@@ -100,22 +91,5 @@ struct CalendarDay: Sendable {
                     ?? (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
             }
         }
-    }
-}
-
-/// Text from outside as one harmless line.
-enum PlainText {
-    /// Compatibility-normalised, without control, zero-width and bidirectional characters, white space collapsed, cut.
-    static func line(_ text: String, limit: Int, blank: String) -> String {
-        let scalars = text.precomposedStringWithCompatibilityMapping.unicodeScalars
-        let kept = scalars.compactMap { scalar -> Character? in
-            if scalar.properties.isWhitespace { return " " }
-            switch scalar.properties.generalCategory {
-            case .control, .format, .privateUse, .surrogate, .unassigned: return nil
-            default: return Character(scalar)
-            }
-        }
-        let line = String(String(kept).split(separator: " ").joined(separator: " ").prefix(limit))
-        return line.isEmpty ? blank : line
     }
 }

@@ -17,10 +17,12 @@ public struct AuditAssistantQuery: Sendable {
     public var usedFallback: Bool
     /// Why there is no model output, a fixed word.
     public var llmError: String?
+    /// Nil when no model was asked.
+    public var model: AuditModel?
 
     public init(
         source: String, requestID: String, session: UUID, turnCount: Int, expiresAt: Date?, isPersisted: Bool,
-        wasReset: Bool, attestedMeasurement: String?, usedFallback: Bool, llmError: String?
+        wasReset: Bool, attestedMeasurement: String?, usedFallback: Bool, llmError: String?, model: AuditModel? = nil
     ) {
         self.source = source
         self.requestID = requestID
@@ -32,6 +34,7 @@ public struct AuditAssistantQuery: Sendable {
         self.attestedMeasurement = attestedMeasurement
         self.usedFallback = usedFallback
         self.llmError = llmError
+        self.model = model
     }
 
     var fields: [(String, AuditValue)] {
@@ -44,6 +47,6 @@ public struct AuditAssistantQuery: Sendable {
         if let expiresAt { fields.append(("assistant_session_expires_at", .time(expiresAt))) }
         if let attestedMeasurement { fields.append(("attested_measurement", .measurement(attestedMeasurement))) }
         if let llmError { fields.append(("llm_error", .code(llmError))) }
-        return fields
+        return fields + (model?.fields ?? [])
     }
 }

@@ -11,6 +11,8 @@ enum AuditValue: Sendable {
     case code(String)
     case int(Int)
     case bool(Bool)
+    /// Micro-dollars, stored as dollars with six decimals.
+    case usd(Int)
     /// `HH:MM`
     case localTime(String)
     /// An IANA name: as `code`, and `+`.
@@ -33,6 +35,8 @@ enum AuditValue: Sendable {
         case .code(let text): text.if(1...64, \.isCode)
         case .int(let number): String(number)
         case .bool(let flag): flag ? "true" : "false"
+        case .usd(let micro):
+            "\(micro / 1_000_000)." + String(String(1_000_000 + max(0, micro) % 1_000_000).dropFirst())
         case .localTime(let text): text.matches([2, 2], separator: ":") ? text : Self.redacted
         case .timeZone(let text): text.if(1...64) { $0.isCode || $0 == UInt8(ascii: "+") }
         case .time(let date): Date(timeIntervalSince1970: date.timeIntervalSince1970.rounded(.down)).formatted(.iso8601)

@@ -2,12 +2,17 @@
 public struct AuditAuthor: Sendable {
     /// `model_output` or `deterministic_fallback`.
     public var source: String
+    /// Nil when no model was asked.
+    public var model: AuditModel?
 
-    public init(source: String) { self.source = source }
+    public init(source: String, model: AuditModel? = nil) {
+        self.source = source
+        self.model = model
+    }
 
     var isFallback: Bool { source != "model_output" }
 
-    var fields: [(String, AuditValue)] { [("llm_output_source", .code(source))] }
+    var fields: [(String, AuditValue)] { [("llm_output_source", .code(source))] + (model?.fields ?? []) }
 }
 
 /// What a morning brief was made of.

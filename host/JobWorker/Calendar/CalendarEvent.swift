@@ -14,6 +14,7 @@ struct CalendarEvent: Sendable, Equatable {
     var days: (first: String, end: String)?
     /// The user's own answer to the invitation, if there is one.
     let ownResponse: String?
+    var attendeeCount = 0
 
     static func == (left: Self, right: Self) -> Bool {
         left.id == right.id && left.title == right.title && left.status == right.status && left.type == right.type
@@ -78,7 +79,8 @@ struct CalendarPage: Decodable {
                 CalendarEvent(
                     id: id, title: summary ?? "", status: status, type: eventType, start: try start?.moment,
                     end: try end?.moment, days: start?.date.map { ($0, end?.date ?? $0) },
-                    ownResponse: attendees?.first { $0.isSelf == true }?.responseStatus)
+                    ownResponse: attendees?.first { $0.isSelf == true }?.responseStatus,
+                    attendeeCount: attendees?.count ?? 0)
             }
         }
     }

@@ -3,10 +3,11 @@ import EnclaveProtocol
 import Foundation
 import HostRuntime
 import HostStorage
+import LLMGateway
 
 /// MORNING_BRIEF: the local day's meetings, and mail that may matter, in one notification.
 struct MorningBriefJob: JobHandler {
-    /// Of the events read, the most that are told.
+    /// Of the events read, the most that are shown to a model.
     static let maximumMeetings = 20
     static let maximumMail: UInt8 = 10
     static let maximumTitle = 64
@@ -25,11 +26,11 @@ struct MorningBriefJob: JobHandler {
         let day = clock.reading(at: now()).day
         guard let bounds = clock.bounds(of: day) else { return .skipped("no_such_day") }
         let events = try await events(job, inputs.connector, from: bounds.start, to: bounds.end)
-        let meetings = Self.meetings(events, on: day, bounds, clock)
+        let meetings = Self.meetings(events, on: day, bounds)
         let (mail, source) = await mail(job, inputs.connector)
         let authored = await author.brief(
             BriefContext(
-                user: job.lease.user, localDate: day.text, timeZone: inputs.preferences.timeZone,
+                user: job.lease.user, day: day, clock: clock, timeZone: inputs.preferences.timeZone,
                 localTime: inputs.preferences.morningBriefLocalTime, meetings: meetings, mail: mail,
                 requestID: job.lease.callID, traceparent: job.traceparent))
         let payload = Self.payload(authored.text, dueAt: job.dueAt)
@@ -39,11 +40,12 @@ struct MorningBriefJob: JobHandler {
             expiresAt: job.expiresAt ?? job.dueAt.addingTimeInterval(Self.life),
             items: try await sealer.notifications(payload, for: inputs.devices))
         let brief = AuditBrief(
-            source: "calendar", localTime: inputs.preferences.morningBriefLocalTime, meetings: meetings.count,
+            source: "calendar", localTime: inputs.preferences.morningBriefLocalTime,
+            meetings: min(meetings.count, Self.maximumMeetings),
             mailCandidates: mail.count, eventsFetched: events.count, mailContext: source,
             attestedMeasurement: enclave.attestedMeasurement)
         let audit = AuditEvent.workerMorningBriefOutput(
-            job: job.lease.audit, brief: brief, author: AuditAuthor(source: authored.source.rawValue))
+            job: job.lease.audit, brief: brief, author: authored.author)
         return .done(JobEffect(outcome: "notified", pushes: pushes, audits: [audit]))
     }
 
@@ -60,7 +62,7 @@ struct MorningBriefJob: JobHandler {
     }
 
     /// A brief without mail is still a brief.
-    private func mail(_ job: ClaimedJob, _ connector: Connector) async -> (mail: [MailContext], source: String) {
+    private func mail(_ job: ClaimedJob, _ connector: Connector) async -> (mail: [MailMaterial], source: String) {
         guard connector.hasGmail else { return ([], "not_granted") }
         let reader = MailReader(
             enclave: enclave, user: job.lease.user, connector: connector, context: job.context())
@@ -73,16 +75,13 @@ struct MorningBriefJob: JobHandler {
     }
 
     static func meetings(
-        _ events: [CalendarEvent], on day: LocalDay, _ bounds: (start: Date, end: Date), _ clock: WallClock
-    ) -> [MeetingContext] {
-        events.filter { $0.isPart(of: day, from: bounds.start, to: bounds.end) }
-            .map { event in
-                MeetingContext(
-                    eventID: event.id, title: ReminderText.title(event.title), start: event.start, end: event.end,
-                    startLocal: event.start.map(clock.text(at:)))
-            }
-            .sorted { ($0.start ?? .distantPast, $0.eventID) < ($1.start ?? .distantPast, $1.eventID) }
-            .prefix(maximumMeetings).map(\.self)
+        _ events: [CalendarEvent], on day: LocalDay, _ bounds: (start: Date, end: Date)
+    ) -> [MeetingMaterial] {
+        events.filter { $0.isPart(of: day, from: bounds.start, to: bounds.end) }.map { event in
+            MeetingMaterial(
+                id: event.id, title: event.title, start: event.start, end: event.end,
+                attendeeCount: event.attendeeCount)
+        }
     }
 
     static func payload(_ text: BriefText, dueAt: Date) -> PushPayload {

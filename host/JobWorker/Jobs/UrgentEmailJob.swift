@@ -2,6 +2,7 @@ import EnclaveClient
 import EnclaveProtocol
 import FoundationEssentials
 import HostStorage
+import LLMGateway
 import Sodium
 
 /// URGENT_EMAIL_CHECK: looks at unread mail that was not looked at before, and notifies of what cannot wait.
@@ -23,8 +24,8 @@ struct UrgentEmailJob: JobHandler {
         guard !candidates.isEmpty else { return .skipped("no_new_candidates") }
         let authored = await author.verdict(
             MailCheckContext(
-                user: job.lease.user, timeZone: inputs.preferences.timeZone, candidates: candidates,
-                requestID: job.lease.callID, traceparent: job.traceparent))
+                user: job.lease.user, candidates: candidates, requestID: job.lease.callID,
+                traceparent: job.traceparent))
         let verdict = authored.text
         let check = AuditMailCheck(
             candidates: candidates.count, fetched: candidates.count,
@@ -32,10 +33,9 @@ struct UrgentEmailJob: JobHandler {
             urgency: verdict.urgency.rawValue, hasReason: !verdict.reason.isEmpty)
         var effect = JobEffect(
             outcome: verdict.shouldNotify ? "notified" : "no_notification",
-            seen: authored.isJudged ? candidates.map { Self.digest($0.messageID, of: job.lease.user) } : [],
+            seen: authored.isJudged ? candidates.map { Self.digest($0.id, of: job.lease.user) } : [],
             audits: [
-                .workerUrgentEmailOutput(
-                    job: job.lease.audit, check: check, author: AuditAuthor(source: authored.source.rawValue))
+                .workerUrgentEmailOutput(job: job.lease.audit, check: check, author: authored.author)
             ])
         guard verdict.shouldNotify else {
             let action = AuditAction(source: "gmail", attestedMeasurement: enclave.attestedMeasurement)
@@ -53,7 +53,7 @@ struct UrgentEmailJob: JobHandler {
     }
 
     /// The newest messages that no earlier run has judged.
-    private func candidates(_ job: ClaimedJob, _ connector: Connector) async throws(JobStop) -> [MailContext] {
+    private func candidates(_ job: ClaimedJob, _ connector: Connector) async throws(JobStop) -> [MailMaterial] {
         let reader = MailReader(
             enclave: enclave, user: job.lease.user, connector: connector, context: job.context())
         let ids: [String]

@@ -1,4 +1,5 @@
 import Foundation
+import LLMGateway
 
 /// Ids of `gmail.messages.list`, newest first.
 struct MailList: Decodable {
@@ -38,7 +39,7 @@ struct MailList: Decodable {
 
 /// One message of `gmail.messages.metadata`.
 struct MailMessage: Decodable {
-    let context: MailContext
+    let material: MailMaterial
 
     private enum CodingKeys: String, CodingKey { case id, snippet, labelIds, internalDate, payload }
     private struct Payload: Decodable { let headers: [Header]? }
@@ -59,8 +60,8 @@ struct MailMessage: Decodable {
             headers.first { $0.name.lowercased() == name }?.value
         }
         let milliseconds = try fields.decodeIfPresent(String.self, forKey: .internalDate).flatMap(Double.init)
-        context = MailContext(
-            messageID: try fields.decode(String.self, forKey: .id), from: header("from") ?? "",
+        material = MailMaterial(
+            id: try fields.decode(String.self, forKey: .id), from: header("from") ?? "",
             subject: header("subject") ?? "", snippet: try fields.decodeIfPresent(String.self, forKey: .snippet) ?? "",
             receivedAt: milliseconds.map { Date(timeIntervalSince1970: $0 / 1000) },
             labels: Set(try fields.decodeIfPresent([String].self, forKey: .labelIds) ?? []).sorted(),

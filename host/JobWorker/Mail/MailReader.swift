@@ -2,6 +2,7 @@ import EnclaveClient
 import EnclaveProtocol
 import FoundationEssentials
 import HostStorage
+import LLMGateway
 
 /// Reads what a user's inbox holds through the enclave: ids, and headers and snippet of single messages.
 struct MailReader: Sendable {
@@ -25,12 +26,12 @@ struct MailReader: Sendable {
     }
 
     /// The messages that could be fetched, newest first; throws the last failure when none could.
-    func messages(_ ids: [String]) async throws(EnclaveCallError) -> [MailContext] {
-        var found: [(Int, MailContext)] = []
+    func messages(_ ids: [String]) async throws(EnclaveCallError) -> [MailMaterial] {
+        var found: [(Int, MailMaterial)] = []
         var failure: EnclaveCallError?
         for start in stride(from: 0, to: ids.count, by: Self.parallel) {
             let batch = ids[start..<min(start + Self.parallel, ids.count)]
-            let results = await withTaskGroup(of: (Int, Result<MailContext, EnclaveCallError>).self) { group in
+            let results = await withTaskGroup(of: (Int, Result<MailMaterial, EnclaveCallError>).self) { group in
                 for (offset, id) in batch.enumerated() {
                     group.addTask { (start + offset, await message(id)) }
                 }
@@ -47,14 +48,14 @@ struct MailReader: Sendable {
         return found.sorted { $0.0 < $1.0 }.map(\.1)
     }
 
-    private func message(_ id: String) async -> Result<MailContext, EnclaveCallError> {
+    private func message(_ id: String) async -> Result<MailMaterial, EnclaveCallError> {
         do throws(EnclaveCallError) {
             let answer = try await enclave.getGoogle(
                 user: UserID(user), connector: ConnectorID(connector.id), resource: .gmailMetadata(id: id),
                 context: context)
-            guard let message = MailMessage(json: try GoogleAnswer.content(answer)), message.context.messageID == id
+            guard let message = MailMessage(json: try GoogleAnswer.content(answer)), message.material.id == id
             else { throw .failed(EnclaveFailure(.providerResponseInvalid)) }
-            return .success(message.context)
+            return .success(message.material)
         } catch {
             return .failure(error)
         }

@@ -1,6 +1,7 @@
 public import Foundation
 public import HostRuntime
 public import HostStorage
+import LLMGateway
 public import Push
 public import ServiceLifecycle
 
@@ -17,8 +18,8 @@ public struct WorkerService: Service {
         public var log: HostLog
         public var metrics: MetricsRegistry
         public var now: @Sendable () -> Date
-        /// Writes briefs and judges mail.
-        public var author: any NotificationAuthor = DeterministicAuthor()
+        /// Writes briefs and judges mail; without a model, unless another is set.
+        public var author: any NotificationAuthor
         /// Take the place of the ones that come with the worker.
         public var handlers: [JobType: any JobHandler] = [:]
 
@@ -36,6 +37,7 @@ public struct WorkerService: Service {
             self.log = log
             self.metrics = metrics
             self.now = now
+            author = ModelAuthor(CapabilityRunner(model: nil, metrics: metrics))
         }
     }
 

@@ -33,7 +33,7 @@ public enum InputSafety {
     /// The words of a text, and which of them begin a sentence.
     private struct Words {
         private var words: [Substring] = []
-        private var first: Set<Substring> = []
+        private var known: Set<Substring> = []
         private var places: [Int] = []
 
         init(_ text: String) {
@@ -44,14 +44,14 @@ public enum InputSafety {
                 let end = rest[start...].firstIndex { !Self.isPart($0) } ?? rest.endIndex
                 if startsSentence { places.append(words.count) }
                 words.append(rest[start..<end])
-                first.insert(rest[start..<end])
+                known.insert(rest[start..<end])
                 rest = rest[end...]
                 startsSentence = false
             }
         }
 
         func contain(_ phrase: Phrase) -> Bool {
-            guard let head = phrase.first, first.contains(head) else { return false }
+            guard let head = phrase.first, known.contains(head) else { return false }
             return words.indices.contains { words[$0...].starts(with: phrase) }
         }
 
