@@ -3,6 +3,7 @@ import EnclaveProtocol
 public import HostRuntime
 public import HostStorage
 import KeyOperations
+public import LLMGateway
 
 /// What every serving process stands on, once it was found to work.
 public struct ProcessParts: Sendable {
@@ -12,6 +13,8 @@ public struct ProcessParts: Sendable {
     public let records: PostgresPool
     public let redis: RedisConnection
     public let enclave: EnclaveClient
+    /// Runs as a service, so that a lost Redis is found again.
+    public let models: LLMGateway
 
     /// Closes the connections; last of all, when nothing uses them any more.
     public func shutdown() {
@@ -29,6 +32,8 @@ public struct ProcessStartUp: Sendable {
     let enclave: EnclaveConnectionConfiguration
     let attestation: AttestationConfiguration
     let keyAccess: KeyAccessConfiguration
+    let llm: LLMConfiguration
+    let reliability: LLMReliabilityConfiguration
     let role: Role
     let log: HostLog
     let metrics: MetricsRegistry
@@ -45,7 +50,9 @@ public struct ProcessStartUp: Sendable {
         }
         let records = PostgresPool(database.forRecordPort)
         let enclave = try await probeEnclave(records)
-        return ProcessParts(database: database, pool: pool, records: records, redis: redis, enclave: enclave)
+        let models = try await startModels(redis, enclave)
+        return ProcessParts(
+            database: database, pool: pool, records: records, redis: redis, enclave: enclave, models: models)
     }
 
     private func connectRedis() async throws(StartUpFailure) -> RedisConnection {
@@ -56,6 +63,26 @@ public struct ProcessStartUp: Sendable {
         } catch {
             throw StartUpFailure(error)
         }
+    }
+
+    /// Needs no provider, only a price table, and Redis with the scripts.
+    private func startModels(_ redis: RedisConnection, _ enclave: EnclaveClient) async throws(StartUpFailure)
+        -> LLMGateway
+    {
+        let models: LLMGateway
+        do throws(PriceTable.Failure) {
+            models = try LLMGateway(
+                llm, reliability, quotaPercentWhileDown: storage.redis.quotaPercentWhileDown, redis: redis,
+                sealing: enclave, rootsFile: general.egressCAFile, log: log, metrics: metrics)
+        } catch {
+            throw StartUpFailure(step: .prices, reason: error == .unreadable ? "unreadable" : "malformed")
+        }
+        do throws(RedisError) {
+            try await models.start()
+        } catch {
+            throw StartUpFailure(error)
+        }
+        return models
     }
 
     private func probeEnclave(_ records: PostgresPool) async throws(StartUpFailure) -> EnclaveClient {
@@ -81,7 +108,8 @@ extension ProcessStartUp {
     public init(_ configuration: APIServerConfiguration, log: HostLog, metrics: MetricsRegistry) {
         self.init(
             general: configuration.general, storage: configuration.storage, enclave: configuration.enclave,
-            attestation: configuration.attestation, keyAccess: configuration.keyAccess, role: .api, log: log,
+            attestation: configuration.attestation, keyAccess: configuration.keyAccess,
+            llm: configuration.llm, reliability: configuration.reliability, role: .api, log: log,
             metrics: metrics)
     }
 
@@ -89,7 +117,8 @@ extension ProcessStartUp {
     public init(_ configuration: WorkerServiceConfiguration, log: HostLog, metrics: MetricsRegistry) {
         self.init(
             general: configuration.general, storage: configuration.storage, enclave: configuration.enclave,
-            attestation: configuration.attestation, keyAccess: configuration.keyAccess, role: .worker, log: log,
+            attestation: configuration.attestation, keyAccess: configuration.keyAccess,
+            llm: configuration.llm, reliability: configuration.reliability, role: .worker, log: log,
             metrics: metrics)
     }
 }

@@ -4,7 +4,7 @@ import HostStorage
 /// A step of start-up that failed; the process ends with status 1.
 public struct StartUpFailure: Error, Equatable, Sendable {
     public enum Step: String, Sendable {
-        case redis, database, schema, push, enclave, listeners, services
+        case redis, database, schema, push, enclave, prices, listeners, services
         case enclaveKey = "enclave_key"
     }
 

@@ -39,7 +39,8 @@ public enum APIServerProgram {
         let announcer = DrainAnnouncer(readiness: dependencies.readiness)
         let (isServing, isMeasured) = (Flag(), Flag())
         var services: [any Service] = [
-            parts.process.enclave, AccountWatcher(listener: parts.listener, accounts: dependencies.accounts),
+            parts.process.enclave, parts.process.models,
+            AccountWatcher(listener: parts.listener, accounts: dependencies.accounts),
             KeyRefresher(keys: dependencies.keys), dependencies.readiness,
         ]
         if let address = configuration.general.metricsBindAddress {

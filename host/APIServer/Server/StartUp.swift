@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import HostProcess
 import HostRuntime
 import HostStorage
+import LLMGateway
 
 /// The steps between a checked configuration and the first request; the first that fails ends the process.
 struct StartUp: Sendable {
@@ -30,7 +31,7 @@ struct StartUp: Sendable {
             configuration: configuration.api,
             maximumEvidenceAgeSeconds: Int(configuration.attestation.maximumAge.components.seconds), log: log,
             metrics: metrics, repositories: APIDependencies.Repositories(process.pool), enclave: process.enclave,
-            brain: DeterministicBrain(),
+            brain: ModelBrain(runner: CapabilityRunner(model: process.models, metrics: metrics)),
             limiter: SharedLimits(
                 SlidingWindowLimiter(process.redis, localPercent: configuration.storage.redis.quotaPercentWhileDown),
                 metrics: metrics),

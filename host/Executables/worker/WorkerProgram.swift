@@ -46,9 +46,9 @@ enum WorkerProgram {
             WorkerService.Parts(
                 configuration: configuration.worker, maximumPushes: configuration.push.maximumConcurrency,
                 stores: WorkerStores(parts.process.pool), enclave: parts.process.enclave, routes: parts.routes,
-                listener: parts.listener, log: log, metrics: metrics)
+                listener: parts.listener, log: log, metrics: metrics, model: parts.process.models)
         ) { readiness.beginDraining() }
-        var services: [any Service] = [parts.process.enclave, readiness]
+        var services: [any Service] = [parts.process.enclave, parts.process.models, readiness]
         if let address = configuration.general.metricsBindAddress {
             services.append(OperationsListener(address: address, readiness: readiness, log: log, metrics: metrics))
         }

@@ -17,7 +17,8 @@ struct OpenRouterClient: Sendable {
 
     let configuration: LLMConfiguration
     let prices: PriceTable
-    private let client: HTTPClient
+    private let connections: Connections
+    private var client: HTTPClient { connections.client }
     private let refusals = Refusals()
 
     init(_ configuration: LLMConfiguration, prices: PriceTable, rootsFile: String?) {
@@ -29,7 +30,7 @@ struct OpenRouterClient: Sendable {
             tlsConfiguration: tls, redirectConfiguration: .disallow, timeout: .init(connect: Self.connectTimeout),
             decompression: .disabled)
         settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
-        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+        connections = Connections(HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings))
     }
 
     func shutdown() async throws { try await client.shutdown() }
@@ -127,6 +128,15 @@ struct OpenRouterClient: Sendable {
         if case .handshakeFailed = error as? NIOSSLError { return true }
         return false
     }
+}
+
+/// Ends the connections with its own life, where start-up fails before anybody could.
+private final class Connections: Sendable {
+    let client: HTTPClient
+
+    init(_ client: HTTPClient) { self.client = client }
+
+    deinit { client.shutdown { _ in } }
 }
 
 /// Models that refused a schema, each until a time.
