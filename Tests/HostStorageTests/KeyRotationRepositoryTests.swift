@@ -60,10 +60,11 @@ import Testing
             #expect(try await rotation.rows(of: table, notUnder: 2, after: nil, atMost: 256).isEmpty)
         }
         let uses = try await rotation.uses().filter { $0.keyVersion != 2 }
-        #expect(uses == [
-            KeyUse(table: .connectors, keyVersion: 1, rows: 1),
-            KeyUse(table: .pendingRevocations, keyVersion: 1, rows: 1),
-        ])
+        #expect(
+            uses == [
+                KeyUse(table: .connectors, keyVersion: 1, rows: 1),
+                KeyUse(table: .pendingRevocations, keyVersion: 1, rows: 1),
+            ])
     }
 
     @Test func theRecordIDIsTheOneThatWasSealed() async throws {

@@ -143,7 +143,7 @@ import Testing
         _ = try await deletions.freeze(lease)
         let left = UnrevokedConnector(connector: connector, recordVersion: 1, reason: "x")
         let writers = try database.anotherPool(role: "alfred_api")
-        let refused = try await withThrowingTaskGroup(of: Bool.self) { group in
+        let written = try await withThrowingTaskGroup(of: Bool.self) { group in
             for number in 0..<40 {
                 group.addTask {
                     do {
@@ -156,9 +156,9 @@ import Testing
                                     user: user, deviceIdentifier: "late-\(number)", sealedToken: [1],
                                     tokenSHA256: .random(32), sealedKeyVersion: 1, environment: .sandbox))
                         }
-                        return false
-                    } catch StorageError.userDeleted, StorageError.conflict {
                         return true
+                    } catch StorageError.userDeleted, StorageError.conflict {
+                        return false
                     }
                 }
             }
@@ -170,7 +170,8 @@ import Testing
             }
             return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
         }
-        #expect(refused >= 0)
+        // How many came before the purge is chance; none may be left of them.
+        print("\(written) of 40 writes came before the purge")
         for table in ErasedTables.erased { #expect(try await rows(table, of: user, in: database) == 0, "\(table)") }
     }
 

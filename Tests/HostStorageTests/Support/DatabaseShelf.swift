@@ -115,7 +115,9 @@ enum TestServer {
             .write("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1"), [.text(name)])
         let own = PostgresPool(PostgresConfiguration(url: try address(of: name), maximumConnections: 2))
         defer { own.shutdown() }
-        _ = try await own.query(.write("truncate alfred.users, alfred.wrapped_data_keys, alfred.pending_revocations cascade"))
+        _ = try await own.query(
+            .write(
+                "truncate alfred.users, alfred.wrapped_data_keys, alfred.pending_revocations cascade"))
     }
 
     /// A run that was killed leaves its databases behind.
