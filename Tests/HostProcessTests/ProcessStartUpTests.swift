@@ -90,7 +90,7 @@ import Testing
         let standard = [
             "DATABASE_URL": "postgres://u@127.0.0.1:1/x", "REDIS_URL": try TestServer.redis(),
             "ENCLAVE_RUNTIME_MODE": "disabled", "ENCLAVE_RUNTIME_BASE_URL": "unix:///none",
-            "TEE_EXPECTED_RUNTIME": "alfred",
+            "TEE_EXPECTED_RUNTIME": "alfred", "OPENROUTER_API_KEY": "none",
         ]
         let loaded = EnvironmentSource.load(
             process: .api, environment: standard.merging(changes) { $1 }, directory: NSTemporaryDirectory())
@@ -99,7 +99,8 @@ import Testing
             general: GeneralConfiguration(reading: &reader), storage: StorageConfiguration(reading: &reader),
             enclave: EnclaveConnectionConfiguration(reading: &reader),
             attestation: AttestationConfiguration(reading: &reader),
-            keyAccess: KeyAccessConfiguration(reading: &reader), role: .api,
+            keyAccess: KeyAccessConfiguration(reading: &reader), llm: LLMConfiguration(reading: &reader),
+            reliability: LLMReliabilityConfiguration(reading: &reader), role: .api,
             log: HostLog(process: .api, threshold: .error, sink: LogSink { _ in }), metrics: metrics)
         try reader.finish()
         return startUp
