@@ -44,12 +44,14 @@ extension EndToEnd {
                 let enclave = try await stack.process(.enclave)
                 for secret in inside {
                     let (hits, bytes) = try CanarySearch([secret]).find(inProcess: enclave.pid)
-                    #expect(!hits.isEmpty, "\(secret.name) is not among \(bytes) bytes of the enclave")
+                    #expect(
+                        hits.contains { $0.hasPrefix(secret.name) },
+                        "\(secret.name) is not among \(bytes) bytes of the enclave")
                 }
                 let credentials = try await control.issuedSecrets().filter { $0.kind == .awsSecret }
                 let host = try CanarySearch(credentials.map { Canary("AWS secret key", $0.value) })
                 let api = try await stack.process(.api)
-                #expect(try !credentials.isEmpty && !host.find(inProcess: api.pid).hits.isEmpty)
+                #expect(try !credentials.isEmpty && host.find(inProcess: api.pid).hits.contains { $0.hasPrefix("AWS") })
                 try await searchFilesAndServers(stack, host)
             }
         }
@@ -186,6 +188,8 @@ struct MemorySearch {
         let code = try #require(secrets.first { $0.kind == .authorizationCode && $0.seen > 0 })
         let search = try CanarySearch([Canary("OAuth code", code.value)])
         let (hits, _) = try search.find(inProcess: try await stack.process(.api).pid)
-        #expect(!hits.isEmpty, "the code passed through api-server and must be found in its memory")
+        #expect(
+            hits.contains { $0.hasPrefix("OAuth code") },
+            "the code passed through api-server and must be found in its memory")
     }
 }

@@ -93,7 +93,7 @@ public final class CanarySearch: @unchecked Sendable {
         var read = 0
         for line in maps.split(separator: "\n") {
             let fields = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: true)
-            guard fields.count >= 2, fields[1].hasPrefix("r"), !line.hasSuffix("[vvar]"), !line.hasSuffix("[vsyscall]")
+            guard fields.count >= 2, fields[1].hasPrefix("r"), !line.contains("[vvar"), !line.hasSuffix("[vsyscall]")
             else { continue }
             let bounds = fields[0].split(separator: "-").compactMap { UInt64($0, radix: 16) }
             guard bounds.count == 2 else { continue }
@@ -124,7 +124,11 @@ public final class CanarySearch: @unchecked Sendable {
             let count = Int(min(4 << 20, end - position))
             guard (try? memory.seek(toOffset: position)) != nil, let data = try? memory.read(upToCount: count),
                 !data.isEmpty
-            else { break }
+            else {
+                // What cannot be read is not said to be clean.
+                hits.append("unread from \(String(position, radix: 16))")
+                break
+            }
             read += data.count
             if let name = find(in: data) { hits.append(name) }
             guard position + UInt64(data.count) < end else { break }
