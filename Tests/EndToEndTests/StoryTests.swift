@@ -17,6 +17,20 @@ extension EndToEnd {
             }
         }
 
+        @Test(.timeLimit(.minutes(2))) func theStoryHoldsWithAPNsItself() async throws {
+            let sender = PushSender(topic: "app.alfred.test")
+            try await withStack("story-direct", { $0.directPush = sender }) { stack in
+                let control = try await stack.control
+                try await control.setProvider(sender.provider)
+                for step in try await Story(on: stack).steps {
+                    do { _ = try await step.run() } catch { throw StackError("\(step.title): \(error)") }
+                }
+                let deliveries = try await control.deliveries()
+                #expect(deliveries.map(\.route) == [.direct] && deliveries.first?.environment == .sandbox)
+                #expect(try await control.count(of: .devicePush) == 1)
+            }
+        }
+
         @Test(.timeLimit(.minutes(2))) func everyProcessEndsWithStatusZeroOnSIGTERM() async throws {
             try await withStack("drain") { stack in
                 for component in [Component.worker, .api, .enclave, .simulators] {

@@ -241,7 +241,7 @@ import Testing
             }
             #expect(answers.count == 60 && answers.allSatisfy { $0 == .delivered })
             let counts = try await world.control.calls().first { $0.call == .devicePush }
-            #expect(counts?.mostAtOnce ?? 0 <= 3)
+            #expect(try #require(counts).mostAtOnce <= 3)
             #expect(try await world.control.deliveries().count == 61)
         }
     }

@@ -63,9 +63,22 @@ public struct StackEnvironment: Sendable {
         ]) { _, new in new }
         secureModule = Self.secureModule(in: settings.state)
         if settings.isRemote { variables = Self.remote(variables, ports, secureModule, settings.state) }
-        variables.merge(settings.overrides) { _, new in new }
         self.servers = servers
         self.keyFolder = settings.state.appending(path: "keys")
+        if let sender = settings.directPush { sendDirectly(as: sender) }
+        variables.merge(settings.overrides) { _, new in new }
+    }
+
+    /// The simulated services differ by the name they are called by.
+    private mutating func sendDirectly(as sender: PushSender) {
+        variables["APNS_SANDBOX_ENDPOINT"] = nil
+        variables["APNS_AUTH_TOKEN"] = nil
+        variables["APNS_KEY_ID"] = sender.provider.keyID
+        variables["APNS_TEAM_ID"] = sender.provider.teamID
+        variables["APNS_TOPIC"] = sender.provider.topic
+        variables["APNS_AUTH_KEY_P8_BASE64"] = Data(sender.privateKey.utf8).base64EncodedString()
+        variables["APNS_DIRECT_SANDBOX_URL"] = "https://127.0.0.1:\(ports.apns)"
+        variables["APNS_DIRECT_PRODUCTION_URL"] = "https://localhost:\(ports.apns)"
     }
 
     /// Socket of the simulated secure module; only with `isRemote`.

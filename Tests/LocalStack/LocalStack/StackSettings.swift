@@ -1,4 +1,5 @@
 public import Foundation
+public import SimulatorKit
 
 /// A process of the local system.
 public enum Component: String, CaseIterable, Sendable {
@@ -33,6 +34,8 @@ public struct StackSettings: Sendable {
     public var withoutServers = false
     /// `enclave-runtime` with a simulated secure module, KMS and instance metadata, in place of the dev shim.
     public var isRemote = false
+    /// The worker delivers to APNs itself as this sender, in place of an endpoint; the simulator has to be told of it.
+    public var directPush: PushSender?
     /// Variables of the real environment; a Postgres or Redis URL found here replaces the private server.
     public var environment: [String: String] = [:]
 

@@ -1,3 +1,5 @@
+import Crypto
+
 /// Which of the two services a device's token belongs to; the simulated ones differ by the name they are called by.
 public enum SimulatedAPNs: String, Codable, Sendable, Hashable {
     /// `https://127.0.0.1:<port>`
@@ -30,5 +32,20 @@ public struct PushProvider: Codable, Sendable, Hashable {
         self.teamID = teamID
         self.topic = topic
         self.environment = environment
+    }
+}
+
+/// A provider with a key of its own: what APNs knows of it, and what it signs with.
+public struct PushSender: Sendable {
+    public let provider: PushProvider
+    /// PKCS #8, PEM.
+    public let privateKey: String
+
+    /// A sender with a new key, for `topic`.
+    public init(topic: String) {
+        let key = P256.Signing.PrivateKey()
+        privateKey = key.pemRepresentation
+        provider = PushProvider(
+            key: key.publicKey.pemRepresentation, keyID: "LOCALKEY01", teamID: "LOCALTEAM1", topic: topic)
     }
 }
