@@ -20,7 +20,7 @@ extension Contract {
             if let words = schema["enum"]?.texts, !words.contains(text) {
                 faults.append("\(place) is no word of its list")
             }
-            if let pattern = schema["pattern"]?.string, try !Regex(pattern).firstMatch(in: text).isFound {
+            if let pattern = schema["pattern"]?.string, try !isMatch(text, pattern) {
                 faults.append("\(place) does not match \(pattern)")
             }
             if let most = schema["maxLength"]?.int, text.unicodeScalars.count > most {
@@ -55,6 +55,12 @@ extension Contract {
         return faults
     }
 
+    /// Swift's own expressions do not take every range of the contract's.
+    private func isMatch(_ text: String, _ pattern: String) throws -> Bool {
+        let all = NSRange(text.startIndex..., in: text)
+        return try NSRegularExpression(pattern: pattern).firstMatch(in: text, range: all) != nil
+    }
+
     private func kind(of value: Any) -> String {
         switch value {
         case is NSNull: "null"
@@ -81,8 +87,4 @@ extension Contract {
         }
         return node.string ?? ""
     }
-}
-
-extension Optional {
-    fileprivate var isFound: Bool { self != nil }
 }
