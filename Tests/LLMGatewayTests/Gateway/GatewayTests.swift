@@ -8,7 +8,7 @@ import Testing
 /// They share the Redis of the test run.
 @Suite(.serialized) struct GatewayTests {
     @Test func `an answer keeps the schema, costs what the table says and is told without a word of it`() async throws {
-        try await Stand.run { stand in
+        try await Stand.run { stand async throws in
             try await stand.control.setOpenRouter(
                 OpenRouterBehaviour(
                     apiKey: "sk-canary-key", scripted: [#"{"answer":"canary-answer"}"#], promptTokens: 100,
@@ -32,7 +32,7 @@ import Testing
     }
 
     @Test func `a model without schemas is asked without one, and keeps to it`() async throws {
-        try await Stand.run { stand in
+        try await Stand.run { stand async throws in
             try await stand.control.setOpenRouter(OpenRouterBehaviour(withoutSchema: ["openai/gpt-4o-mini"]))
             _ = try await stand.ask().get()
             _ = try await stand.ask().get()
@@ -42,7 +42,7 @@ import Testing
     }
 
     @Test func `a failing model is tried again, then the fallback answers`() async throws {
-        try await Stand.run(["OPENROUTER_MAX_RETRIES": "2"]) { stand in
+        try await Stand.run(["OPENROUTER_MAX_RETRIES": "2"]) { stand async throws in
             try await stand.control.setFault(
                 Fault(.chatCompletion, effect: .status(code: 503), times: 3))
             let completion = try await stand.ask().get()
@@ -52,7 +52,7 @@ import Testing
     }
 
     @Test func `without fallback a refusal that is not worth a repeat ends at once`() async throws {
-        try await Stand.run(["OPENROUTER_MODEL_FALLBACK": "none"]) { stand in
+        try await Stand.run(["OPENROUTER_MODEL_FALLBACK": "none"]) { stand async throws in
             try await stand.control.setFault(Fault(.chatCompletion, effect: .status(code: 402), times: nil))
             let error = await stand.ask().error
             #expect(error == .provider(status: 402, code: "unknown"))
@@ -62,7 +62,7 @@ import Testing
     }
 
     @Test func `a Retry-After that does not fit the deadline goes to the next model at once`() async throws {
-        try await Stand.run { stand in
+        try await Stand.run { stand async throws in
             try await stand.control.setFault(
                 Fault(.chatCompletion, effect: .status(code: 429, retryAfterSeconds: 3600), times: 1))
             let completion = try await stand.ask().get()
@@ -74,7 +74,7 @@ import Testing
         [OpenRouterBehaviour.Flaw.malformedBody, .cutBody, .noChoice, .truncated, .refused, .prose],
         [LLMError.Payload.parseFailed, .parseFailed, .missingChoice, .truncated, .refused, .contentNotJSON]))
     func `a flawed answer is an invalid payload`(flaw: OpenRouterBehaviour.Flaw, payload: LLMError.Payload) async throws {
-        try await Stand.run { stand in
+        try await Stand.run { stand async throws in
             try await stand.control.setOpenRouter(OpenRouterBehaviour(flaw: flaw))
             let error = await stand.ask().error
             #expect(error == .invalidPayload(payload))
@@ -83,7 +83,7 @@ import Testing
     }
 
     @Test func `a broken rule gets one repair turn on the same model`() async throws {
-        try await Stand.run { stand in
+        try await Stand.run { stand async throws in
             try await stand.control.setOpenRouter(
                 OpenRouterBehaviour(scripted: [#"{"answer":"bad"}"#, #"{"answer":"good"}"#]))
             let completion = try await stand.ask(check: { $0.contains("good") ? [] : ["$.answer must be good"] }).get()
@@ -98,7 +98,7 @@ import Testing
     }
 
     @Test func `the deadline holds over all tries, and a try without answer counts as bought`() async throws {
-        try await Stand.run(["OPENROUTER_TIMEOUT_MS": "100", "OPENROUTER_TOTAL_DEADLINE_MS": "300"]) { stand in
+        try await Stand.run(["OPENROUTER_TIMEOUT_MS": "100", "OPENROUTER_TOTAL_DEADLINE_MS": "300"]) { stand async throws in
             try await stand.control.setFault(Fault(.chatCompletion, effect: .hang))
             let error = await stand.ask().error
             #expect(error == .deadlineExceeded || error == .timeout)
@@ -109,7 +109,7 @@ import Testing
     }
 
     @Test func `a cancelled caller cancels the call and leaves nothing set aside`() async throws {
-        try await Stand.run { stand in
+        try await Stand.run { stand async throws in
             try await stand.control.setFault(Fault(.chatCompletion, effect: .hang))
             let task = Task { await stand.ask().error }
             while try await stand.control.count(of: .chatCompletion) == 0 { await Task.yield() }
@@ -120,7 +120,7 @@ import Testing
     }
 
     @Test func `a second like question is answered from the cache, sealed, and only for its user`() async throws {
-        try await Stand.run { stand in
+        try await Stand.run { stand async throws in
             try await stand.control.setOpenRouter(OpenRouterBehaviour(obeyed: #"{"answer":"canary-cached"}"#))
             let user = UUID()
             _ = try await stand.ask("same", user: user).get()
@@ -141,7 +141,7 @@ import Testing
     }
 
     @Test func `the cache forgets the oldest beyond its limit`() async throws {
-        try await Stand.run(["LLM_CACHE_MAX_ENTRIES": "3"]) { stand in
+        try await Stand.run(["LLM_CACHE_MAX_ENTRIES": "3"]) { stand async throws in
             for index in 0..<6 { _ = try await stand.ask("question \(index)").get() }
             let keys = try await stand.redis.command(["KEYS", "*cache:data:*"]).array ?? []
             #expect(keys.count == 3)
@@ -152,7 +152,7 @@ import Testing
         try await Stand.run([
             "OPENROUTER_MODEL_FALLBACK": "none", "OPENROUTER_MAX_RETRIES": "0",
             "LLM_CIRCUIT_BREAKER_FAILURE_THRESHOLD": "2", "LLM_CIRCUIT_BREAKER_COOLDOWN_SECONDS": "1",
-        ]) { stand in
+        ]) { stand async throws in
             try await stand.control.setFault(Fault(.chatCompletion, effect: .status(code: 500), times: 2))
             for _ in 0..<2 { #expect(await stand.ask().error == .provider(status: 500, code: "unknown")) }
             #expect(await stand.ask().error == .circuitOpen(retryAfterSeconds: 1))
@@ -178,7 +178,7 @@ import Testing
         try await Stand.run([
             "LLM_BUDGET_MAX_ESTIMATED_COST_USD": "0.0007", "LLM_BUDGET_HARD_MAX_COST_USD": "0.0014",
             "LLM_BUDGET_MODEL": "openai/gpt-4o-mini-budget", "OPENROUTER_MODEL_FALLBACK": "none",
-        ]) { stand in
+        ]) { stand async throws in
             try await stand.control.setOpenRouter(OpenRouterBehaviour(promptTokens: 0, completionTokens: 600))
             let first = try await stand.ask().get()
             #expect(first.cost == 360 && !first.isBudgetRouted)

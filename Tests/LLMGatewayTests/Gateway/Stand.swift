@@ -52,7 +52,7 @@ struct Stand: Sendable {
     ) async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "llm-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }
-        try await withSimulators(SimulatorConfiguration(stateFolder: folder.path)) { endpoints, control in
+        try await withSimulators(SimulatorConfiguration(stateFolder: folder.path)) { endpoints, control async throws in
             let (models, limits) = try configuration(endpoints, changes)
             let redis = try RedisConnection(RedisOptions(url: try testRedisURL()))
             _ = try await redis.command(["FLUSHDB"])
