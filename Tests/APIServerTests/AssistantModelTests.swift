@@ -18,19 +18,14 @@ private final class OneAnswer: LanguageModel {
 
     var requests: [LLMRequest] { shown.withLock { $0 } }
 
-    /// The context of the last question.
-    var context: JSONValueOfModel? {
-        requests.last?.messages.last.flatMap { JSONValueOfModel(parsing: $0.text) }?["context_payload"]
-    }
+    /// What the model was shown last.
+    var prompt: String { requests.last?.messages.last?.text ?? "" }
 
     func complete(_ request: LLMRequest) async throws(LLMError) -> LLMCompletion {
         shown.withLock { $0.append(request) }
         return LLMCompletion(text: try answer.get(), model: "test/model", cost: 7, tries: 1)
     }
 }
-
-/// The module has a value of that name, too.
-private typealias JSONValueOfModel = LLMGateway.JSONValue
 
 @Suite struct AssistantModelTests {
     private static let good = """
@@ -70,12 +65,11 @@ private typealias JSONValueOfModel = LLMGateway.JSONValue
             #expect(first.body.contains(#""follow_ups":["Prepare"]"#))
             let request = try #require(model.requests.first)
             #expect(request.user == user.uuid && request.source == .assistantQuery)
-            #expect(model.context?["session_memory"] == nil)
-            let second = try await ask(server, token, "and tomorrow?", session: try #require(first.text("session_id")))
+            #expect(!model.prompt.contains(#""recent_turns":"#))
+            let second = try await ask(server, token, "and tomorrow?", session: first.text("session_id"))
             #expect(second.status == 200)
-            let memory = model.context?["session_memory"]?["recent_turns"]?.array?.first
-            #expect(memory?["user_query_snippet"]?.string == "my meetings today")
-            #expect(memory?["assistant_summary_snippet"]?.string == "Two talks, the first at nine.")
+            #expect(model.prompt.contains(#""user_query_snippet":"my meetings today""#))
+            #expect(model.prompt.contains(#""assistant_summary_snippet":"Two talks, the first at nine.""#))
             let audit = """
                 alfred.audit_events where event_type = 'AI_ASSISTANT_QUERY' and result = 'SUCCESS' and \
                 redacted_metadata @> '{"llm_model":"test/model","llm_estimated_cost_usd":"0.000007",\

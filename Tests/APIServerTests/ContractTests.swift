@@ -2,6 +2,7 @@ import Foundation
 import HTTPTypes
 import HostProcess
 import HostRuntime
+import LLMGateway
 @testable import HostStorage
 import Testing
 
@@ -87,7 +88,7 @@ extension TestServer {
             APIDependencies(
                 configuration: configuration, maximumEvidenceAgeSeconds: 300, log: lines.log(), metrics: metrics,
                 repositories: APIDependencies.Repositories(stores.pool), enclave: FakeEnclave(stores.pool),
-                brain: DeterministicBrain(),
+                brain: ModelBrain(runner: CapabilityRunner(model: nil)),
                 limiter: SharedLimits(SlidingWindowLimiter(stores.redis, localPercent: 25), metrics: metrics),
                 keys: KeyDirectory(
                     source: ScriptedKeySource(.failure(.unreachable)), sharing: MemorySharing(),

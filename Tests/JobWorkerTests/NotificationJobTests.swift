@@ -2,6 +2,7 @@ import EnclaveClient
 import EnclaveProtocol
 import Foundation
 import HostStorage
+import LLMGateway
 import Push
 import Testing
 
@@ -9,7 +10,9 @@ import Testing
 
 /// Says that every mail is urgent.
 private struct AlarmedAuthor: NotificationAuthor {
-    func brief(_ context: BriefContext) async -> Authored<BriefText> { await DeterministicAuthor().brief(context) }
+    func brief(_ context: BriefContext) async -> Authored<BriefText> {
+        await ModelAuthor(CapabilityRunner(model: nil)).brief(context)
+    }
 
     func verdict(_ context: MailCheckContext) async -> Authored<MailVerdict> {
         Authored(

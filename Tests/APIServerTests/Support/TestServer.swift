@@ -2,6 +2,7 @@ import EnclaveProtocol
 import Foundation
 import HostProcess
 import HostRuntime
+import LLMGateway
 @testable import HostStorage
 import Testing
 
@@ -87,7 +88,8 @@ struct TestServer: Sendable {
     /// Runs an API; with `own` it has a pool of its own, as another process would. `redis` nil is the shared one.
     static func run(
         ownPool own: Bool = false, enclave sharedEnclave: FakeEnclave? = nil, redis: RedisConnection? = nil,
-        changes: [String: String] = [:], _ body: @escaping @Sendable (TestServer) async throws -> Void
+        changes: [String: String] = [:], model: (any LanguageModel)? = nil,
+        _ body: @escaping @Sendable (TestServer) async throws -> Void
     ) async throws {
         let stores = try await TestStores.shared.value
         let pool = own ? PostgresPool(stores.configuration) : stores.pool
@@ -103,7 +105,8 @@ struct TestServer: Sendable {
             log: lines.log(), now: { Int(wallClock()) })
         let dependencies = APIDependencies(
             configuration: configuration, maximumEvidenceAgeSeconds: 300, log: lines.log(), metrics: metrics,
-            repositories: APIDependencies.Repositories(pool), enclave: enclave, brain: DeterministicBrain(),
+            repositories: APIDependencies.Repositories(pool), enclave: enclave,
+            brain: ModelBrain(runner: CapabilityRunner(model: model, metrics: metrics)),
             limiter: SharedLimits(SlidingWindowLimiter(redis ?? stores.redis, localPercent: 25), metrics: metrics),
             keys: keys,
             accounts: accounts, readiness: Readiness([]))

@@ -2,6 +2,7 @@ import EnclaveClient
 import EnclaveProtocol
 import Foundation
 import HostRuntime
+import LLMGateway
 import Logging
 import Push
 import ServiceLifecycle
@@ -26,7 +27,8 @@ final class WorkerWorld: Sendable {
 
     init(
         _ enclave: ScriptedEnclave, push: RecordingPush = RecordingPush(), settings: [String: String] = [:],
-        handlers: [JobType: any JobHandler] = [:], author: any NotificationAuthor = DeterministicAuthor(),
+        handlers: [JobType: any JobHandler] = [:],
+        author: any NotificationAuthor = ModelAuthor(CapabilityRunner(model: nil)),
         pool: PostgresPool? = nil
     ) async throws {
         self.handlers = handlers

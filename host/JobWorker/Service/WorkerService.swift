@@ -1,7 +1,7 @@
 public import Foundation
 public import HostRuntime
 public import HostStorage
-import LLMGateway
+public import LLMGateway
 public import Push
 public import ServiceLifecycle
 
@@ -18,7 +18,7 @@ public struct WorkerService: Service {
         public var log: HostLog
         public var metrics: MetricsRegistry
         public var now: @Sendable () -> Date
-        /// Writes briefs and judges mail; without a model, unless another is set.
+        /// Writes briefs and judges mail.
         public var author: any NotificationAuthor
         /// Take the place of the ones that come with the worker.
         public var handlers: [JobType: any JobHandler] = [:]
@@ -26,7 +26,8 @@ public struct WorkerService: Service {
         public init(
             configuration: WorkerConfiguration, maximumPushes: Int, stores: WorkerStores,
             enclave: any WorkerEnclave, routes: PushRoutes, listener: Listener, log: HostLog,
-            metrics: MetricsRegistry, now: @escaping @Sendable () -> Date = { Date() }
+            metrics: MetricsRegistry, model: (any LanguageModel)? = nil,
+            now: @escaping @Sendable () -> Date = { Date() }
         ) {
             self.configuration = configuration
             self.maximumPushes = maximumPushes
@@ -37,7 +38,7 @@ public struct WorkerService: Service {
             self.log = log
             self.metrics = metrics
             self.now = now
-            author = ModelAuthor(CapabilityRunner(model: nil, metrics: metrics))
+            author = ModelAuthor(CapabilityRunner(model: model, metrics: metrics))
         }
     }
 
