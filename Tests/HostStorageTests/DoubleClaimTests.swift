@@ -17,7 +17,7 @@ import Testing
     /// The same with the condition judged in the snapshot alone, not on the locked row.
     private static let moved = held.replacingOccurrences(
         of: "where j.state = 'PENDING' and j.due_at <= now()\n", with: "where true\n"
-    ).replacingOccurrences(of: "and p.slot is not null and j.state = 'PENDING' and j.due_at <= now()", with: "")
+    ).replacingOccurrences(of: "any(p.ids) and j.state = 'PENDING' and j.due_at <= now()", with: "any(p.ids)")
 
     /// What a late claimer gets of a job that another one claimed after the late one's snapshot.
     private func lateClaim(_ sql: String) async throws -> (rows: Int, token: Int) {

@@ -21,7 +21,9 @@ extension PostgresHandle {
     fileprivate func applySession(_ configuration: PostgresConfiguration) -> Bool {
         guard configuration.usePreparedStatements else { return true }
         let milliseconds = configuration.statementTimeout.wholeMilliseconds
+        // Compiling a plan takes longer than any statement of ours runs.
         let sql = """
+            set jit = off;
             set statement_timeout = \(milliseconds);
             set idle_in_transaction_session_timeout = \(milliseconds + 20_000)
             """

@@ -4,13 +4,15 @@ extension JobRepository {
     // most (limit − running) rows become candidates, the n-th of them with the n-th free slot, so that claimers who see
     // the same state never want one slot for two jobs. The selects that lock repeat the condition on the locked row, so
     // that a row another worker claimed since this statement's snapshot is not taken. For each row claimed the user's
-    // next parked one moves up. Always answers at least one row; the last column says whether more may be found farther
+    // next parked one moves up. Rows are looked up one by one and by arrays of ids, so that no plan reads the table. Always answers at least one row; the last column says whether more may be found farther
     // on.
     static let claimDue = Statement.write(
         """
         with busy as materialized (
-            select user_id, lane, array_agg(user_slot) as slots from alfred.jobs
-            where state = 'RUNNING' group by user_id, lane),
+            select user_id, lane, count(*) as taken, array(
+                select s::smallint from generate_series(0, $4 - 1) s where s::smallint <> all(array_agg(j.user_slot))
+                order by s) as free
+            from alfred.jobs j where state = 'RUNNING' group by user_id, lane),
         lanes(lane, places) as (values (0::smallint, $2), (1::smallint, least($2, $3))),
         near as materialized (
             select l.lane, l.places, j.id, j.user_id, j.due_at from lanes l cross join lateral (
@@ -19,38 +21,43 @@ extension JobRepository {
                 order by due_at, id
                 limit $6 * (l.places + (select count(*) from busy where busy.lane = l.lane))) j
             where l.places > 0),
-        ranked as (
-            select n.*, row_number() over (partition by n.lane, n.user_id order by n.due_at, n.id) as place,
-                coalesce(b.slots, '{}'::smallint[]) as slots
-            from near n left join busy b on b.user_id = n.user_id and b.lane = n.lane),
         candidates as (
-            select id, user_id, lane, due_at, case when $4 = 1 then 0::smallint else (
-                select slot from (
-                    select s::smallint as slot, row_number() over (order by s) as free_place
-                    from generate_series(0, $4 - 1) s where s::smallint <> all(slots)) free
-                where free_place = place) end as slot
-            from ranked where place <= $4 - cardinality(slots)),
+            select id, user_id, lane, due_at, coalesce(free[place], (place - 1)::smallint) as slot
+            from (
+                select n.*, row_number() over (partition by n.lane, n.user_id order by n.due_at, n.id) as place,
+                    coalesce(b.taken, 0) as taken, b.free
+                from near n left join busy b on b.user_id = n.user_id and b.lane = n.lane) ranked
+            where place <= $4 - taken),
         locked_prompt as (
-            select j.id, j.due_at, c.slot from (select * from candidates where lane = 0 order by due_at, id) c
-            join alfred.jobs j on j.id = c.id
-            join alfred.users u on u.id = c.user_id and u.status = 'ACTIVE' and u.frozen_at is null
-            where j.state = 'PENDING' and j.due_at <= now()
-            order by c.due_at, c.id limit $2 for update of j skip locked),
+            select w.id, w.due_at, c.slot from (select * from candidates where lane = 0 order by due_at, id) c
+            cross join lateral (
+                select j.id, j.due_at from alfred.jobs j
+                where j.state = 'PENDING' and j.due_at <= now()
+                    and j.id = c.id and exists (
+                        select from alfred.users u
+                        where u.id = c.user_id and u.status = 'ACTIVE' and u.frozen_at is null)
+                limit 1 for update of j skip locked) w
+            limit $2),
         locked_background as (
-            select j.id, j.due_at, c.slot from (select * from candidates where lane = 1 order by due_at, id) c
-            join alfred.jobs j on j.id = c.id
-            join alfred.users u on u.id = c.user_id and u.status = 'ACTIVE' and u.frozen_at is null
-            where j.state = 'PENDING' and j.due_at <= now()
-            order by c.due_at, c.id limit least($2, $3) for update of j skip locked),
+            select w.id, w.due_at, c.slot from (select * from candidates where lane = 1 order by due_at, id) c
+            cross join lateral (
+                select j.id, j.due_at from alfred.jobs j
+                where j.state = 'PENDING' and j.due_at <= now()
+                    and j.id = c.id and exists (
+                        select from alfred.users u
+                        where u.id = c.user_id and u.status = 'ACTIVE' and u.frozen_at is null)
+                limit 1 for update of j skip locked) w
+            limit least($2, $3)),
         placed as (
-            select id, slot from (select * from locked_prompt union all select * from locked_background) l
-            order by due_at, id limit $2),
+            select array_agg(id) as ids, array_agg(slot) as slots from (
+                select id, slot from (select * from locked_prompt union all select * from locked_background) l
+                where slot is not null order by due_at, id limit $2) first),
         claimed as (
             update alfred.jobs j set state = 'RUNNING', lease_owner = $1, lease_token = j.lease_token + 1,
-                lease_expires_at = now() + make_interval(secs => $5), last_run_at = now(), user_slot = p.slot,
-                updated_at = now()
+                lease_expires_at = now() + make_interval(secs => $5), last_run_at = now(),
+                user_slot = p.slots[array_position(p.ids, j.id)], updated_at = now()
             from placed p
-            where j.id = p.id and p.slot is not null and j.state = 'PENDING' and j.due_at <= now()
+            where j.id = any(p.ids) and j.state = 'PENDING' and j.due_at <= now()
             returning j.*),
         next as (
             select n.id from (select user_id, lane, count(*) as taken from claimed group by user_id, lane) c
@@ -59,7 +66,8 @@ extension JobRepository {
                 where user_id = c.user_id and lane = c.lane and state = 'PENDING' and not ready
                 order by due_at, id limit c.taken for update skip locked) n),
         promoted as (
-            update alfred.jobs j set ready = true from next n where j.id = n.id and j.state = 'PENDING')
+            update alfred.jobs j set ready = true
+            where j.id = any(array(select id from next)) and j.state = 'PENDING')
         select c.id, c.user_id, c.lease_token, c.type, c.request_id, c.due_at, c.expires_at,
             coalesce(c.expires_at <= now(), false),
             greatest(extract(epoch from clock_timestamp() - c.due_at), 0)::float8,
