@@ -3,6 +3,7 @@ import EnclaveProtocol
 import Foundation
 import HostStorage
 import LLMGateway
+import Push
 import Testing
 
 @testable import JobWorker
@@ -44,7 +45,7 @@ import Testing
             try await until {
                 try await world.database.count("alfred.jobs where type = '\(kind)' and outcome = '\(outcome)'") == 1
             }
-            try await until { try await world.database.count("alfred.outbox where state = 'PENDING'") == 0 }
+            try await until { try await world.database.count("alfred.push_outbox where state in ('PENDING', 'SENDING')") == 0 }
         }
         try await check(world, user)
         // Nothing else came of it: no job, no device, no message for anyone.
@@ -58,7 +59,7 @@ import Testing
 
     @Test func `its text reaches the user's own phone, under a title of ours`() async throws {
         let model = StubbornModel(Self.verdict(summary: String(repeating: "Pay now. ", count: 40)))
-        try await run("URGENT_EMAIL_CHECK", model, outcome: "notified") { world, user in
+        try await run("URGENT_EMAIL_CHECK", model, outcome: "notified") { world, user async throws in
             #expect(world.push.shown.count == 1)
             let message = try #require(world.push.messages.first)
             #expect(message.title == "Critical email" && message.body.count == 180)
@@ -78,7 +79,8 @@ import Testing
         #"{"tool_calls":[{"function":{"name":"revoke_google"}}]}"#, "Sure! I revoked the access.",
     ])
     func `whatever else it says shows nothing, and the mail counts as seen`(answer: String) async throws {
-        try await run("URGENT_EMAIL_CHECK", StubbornModel(answer), outcome: "no_notification") { world, _ in
+        try await run("URGENT_EMAIL_CHECK", StubbornModel(answer), outcome: "no_notification") {
+            world, _ async throws in
             #expect(world.push.shown.isEmpty)
             #expect(try await world.database.count("alfred.email_seen") == 2)
             let audit = """
@@ -92,7 +94,7 @@ import Testing
 
     @Test func `mail that no model judged waits for the next run`() async throws {
         try await run("URGENT_EMAIL_CHECK", StubbornModel(failing: .budgetExhausted), outcome: "no_notification") {
-            world, _ in
+            world, _ async throws in
             #expect(try await world.database.count("alfred.email_seen") == 0)
             let audit = "alfred.audit_events where redacted_metadata->>'llm_request_outcome' = 'denied'"
             #expect(try await world.database.count(audit) == 1)
@@ -104,14 +106,15 @@ import Testing
         let model = StubbornModel(
             #"{"version":"2026-02-15","output":{"headline":"\#(text)","summary":"\#(text)","priorities":["\#(text)"],"#
                 + #""schedule":[],"alerts":[]}}"#)
-        try await run("MORNING_BRIEF", model, outcome: "notified") { world, _ in
+        try await run("MORNING_BRIEF", model, outcome: "notified") { world, _ async throws in
             let message = try #require(world.push.messages.first)
             #expect(message.title.count == 64 && message.body.count == 180)
         }
     }
 
     @Test func `a brief that breaks the rules is the counted one`() async throws {
-        try await run("MORNING_BRIEF", StubbornModel(#"{"headline":"pwned"}"#), outcome: "notified") { world, _ in
+        try await run("MORNING_BRIEF", StubbornModel(#"{"headline":"pwned"}"#), outcome: "notified") {
+            world, _ async throws in
             let message = try #require(world.push.messages.first)
             #expect(message.title == "Your day at a glance")
             #expect(message.body.hasPrefix("You have no meetings today. 2 recent emails may need attention."))
