@@ -3,7 +3,7 @@ import HostRuntime
 import Testing
 
 private let withoutEffect: Set<String> = [
-                "MIGRATIONS_DIR",
+    "MIGRATIONS_DIR"
 ]
 
 @Suite struct CatalogueTests {

@@ -67,7 +67,10 @@ import Testing
         let blank = try Start(["OPENROUTER_MODEL_FALLBACK": ""]).worker()
         #expect(blank.llm.models == ["openai/gpt-4o-mini", "anthropic/claude-3.5-haiku"])
         #expect(try Start(["OPENROUTER_MODEL_FALLBACK": "openai/gpt-4o-mini"]).api().llm.fallbackModel == nil)
-        #expect(try Start.production(["OPENROUTER_ALLOW_INSECURE_HTTP": "true"]).refused() == ["OPENROUTER_ALLOW_INSECURE_HTTP"])
+        #expect(
+            try Start.production(["OPENROUTER_ALLOW_INSECURE_HTTP": "true"]).refused() == [
+                "OPENROUTER_ALLOW_INSECURE_HTTP"
+            ])
     }
 
     @Test(arguments: [

@@ -77,7 +77,9 @@ import Testing
             process.executableURL = Self.executable(name)
             process.arguments = name == "alfredctl" ? ["keys", "rewrap", "--to", "2"] : []
             process.currentDirectoryURL = URL(filePath: start.folder.path)
-            process.environment = start.variables.filter { name != "alfredctl" || $0.key != "REDIS_URL" }
+            process.environment = start.variables.filter {
+                name != "alfredctl" || !["REDIS_URL", "OPENROUTER_API_KEY"].contains($0.key)
+            }
             let output = Pipe()
             process.standardError = output
             process.standardOutput = output

@@ -63,6 +63,6 @@ import Testing
     }
 
     @Test func namesFollowTheRules() {
-        for metric in Metric.allCases { #expect(metric.name.wholeMatch(of: /alfred_[a-z_]+/) != nil) }
+        for metric in Metric.allCases { #expect(metric.name.wholeMatch(of: /(alfred|gen_ai)_[a-z_]+/) != nil) }
     }
 }

@@ -24,7 +24,9 @@ func work() async throws {
         models, limits, quotaPercentWhileDown: 1, redis: redis, sealing: NoSealing(),
         rootsFile: general.egressCAFile, log: HostLog(process: .worker, threshold: .error), metrics: MetricsRegistry())
     try await gateway.start()
-    let contract = LLMOutputContract(name: "test", version: "1", schema: #"{"type":"object","properties":{},"additionalProperties":false,"required":[]}"#)
+    let contract = LLMOutputContract(
+        name: "test", version: "1",
+        schema: #"{"type":"object","properties":{},"additionalProperties":false,"required":[]}"#)
     await withTaskGroup(of: Void.self) { group in
         group.addTask { try? await gateway.run() }
         let tasks = Int(environment["BUDGET_WORKER_TASKS"] ?? "") ?? 1

@@ -62,7 +62,9 @@ import Testing
             for _ in 0..<4 { root.deleteLastPathComponent() }
             child.executableURL = root.appending(path: ".build/debug/budget-worker")
         }
-        let system = ProcessInfo.processInfo.environment.filter { ["PATH", "HOME", "LD_LIBRARY_PATH"].contains($0.key) }
+        let system = ProcessInfo.processInfo.environment.filter {
+            ["PATH", "HOME", "LD_LIBRARY_PATH"].contains($0.key)
+        }
         child.environment = variables.merging(system) { own, _ in own }
         try child.run()
         return child

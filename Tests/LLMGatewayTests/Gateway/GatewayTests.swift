@@ -70,10 +70,12 @@ import Testing
         }
     }
 
-    @Test(arguments: zip(
-        [OpenRouterBehaviour.Flaw.malformedBody, .cutBody, .noChoice, .truncated, .refused, .prose],
-        [LLMError.Payload.parseFailed, .parseFailed, .missingChoice, .truncated, .refused, .contentNotJSON]))
-    func `a flawed answer is an invalid payload`(flaw: OpenRouterBehaviour.Flaw, payload: LLMError.Payload) async throws {
+    @Test(
+        arguments: zip(
+            [OpenRouterBehaviour.Flaw.malformedBody, .cutBody, .noChoice, .truncated, .refused, .prose],
+            [LLMError.Payload.parseFailed, .parseFailed, .missingChoice, .truncated, .refused, .contentNotJSON]))
+    func `a flawed answer is an invalid payload`(flaw: OpenRouterBehaviour.Flaw, payload: LLMError.Payload) async throws
+    {
         try await Stand.run { stand async throws in
             try await stand.control.setOpenRouter(OpenRouterBehaviour(flaw: flaw))
             let error = await stand.ask().error
@@ -98,7 +100,8 @@ import Testing
     }
 
     @Test func `the deadline holds over all tries, and a try without answer counts as bought`() async throws {
-        try await Stand.run(["OPENROUTER_TIMEOUT_MS": "100", "OPENROUTER_TOTAL_DEADLINE_MS": "300"]) { stand async throws in
+        try await Stand.run(["OPENROUTER_TIMEOUT_MS": "100", "OPENROUTER_TOTAL_DEADLINE_MS": "300"]) {
+            stand async throws in
             try await stand.control.setFault(Fault(.chatCompletion, effect: .hang))
             let error = await stand.ask().error
             #expect(error == .deadlineExceeded || error == .timeout)
@@ -152,6 +155,7 @@ import Testing
         try await Stand.run([
             "OPENROUTER_MODEL_FALLBACK": "none", "OPENROUTER_MAX_RETRIES": "0",
             "LLM_CIRCUIT_BREAKER_FAILURE_THRESHOLD": "2", "LLM_CIRCUIT_BREAKER_COOLDOWN_SECONDS": "1",
+            "LLM_RATE_LIMIT_GLOBAL_MAX_REQUESTS": "100000",
         ]) { stand async throws in
             try await stand.control.setFault(Fault(.chatCompletion, effect: .status(code: 500), times: 2))
             for _ in 0..<2 { #expect(await stand.ask().error == .provider(status: 500, code: "unknown")) }

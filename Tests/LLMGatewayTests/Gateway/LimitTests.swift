@@ -48,7 +48,8 @@ extension GatewayTests {
     }
 
     /// Eight connections are eight processes to Redis.
-    @Test func `no interleaving lets anybody over a limit, and a user at his limit uses up nobody else's`() async throws {
+    @Test func `no interleaving lets anybody over a limit, and a user at his limit uses up nobody else's`() async throws
+    {
         let changes = [
             "LLM_RATE_LIMIT_PER_USER_MAX_REQUESTS": "7", "LLM_RATE_LIMIT_GLOBAL_MAX_REQUESTS": "50",
             "LLM_RATE_LIMIT_WINDOW_SECONDS": "86400",
@@ -101,7 +102,9 @@ extension GatewayTests {
         for store in stores { store.redis.shutdown() }
     }
 
-    @Test func `while Redis is away a share of the limits holds, with the budget's model, and it is told later`() async throws {
+    @Test func `while Redis is away a share of the limits holds, with the budget's model, and it is told later`()
+        async throws
+    {
         let server = try OwnRedis()
         defer { server.remove() }
         try await server.start()
@@ -118,7 +121,8 @@ extension GatewayTests {
             let lines = Lines()
             let gateway = try LLMGateway(
                 models, limits, quotaPercentWhileDown: 10, redis: redis, sealing: TestSealing(),
-                rootsFile: endpoints.caFile, log: HostLog(process: .worker, sink: lines.sink), metrics: MetricsRegistry())
+                rootsFile: endpoints.caFile, log: HostLog(process: .worker, sink: lines.sink),
+                metrics: MetricsRegistry())
             try await gateway.start()
             let stand = Stand(
                 gateway: gateway, control: control, redis: redis, lines: lines, metrics: MetricsRegistry())

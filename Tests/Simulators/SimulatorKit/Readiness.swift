@@ -20,7 +20,8 @@ final class Readiness: Sendable {
 
         var ports: Ports? {
             guard let google = providers[.google], let clerk = providers[.clerk], let apns = providers[.apns],
-                let kms = providers[.kms], let metadata = providers[.metadata], let openrouter = providers[.openrouter], let control
+                let kms = providers[.kms], let metadata = providers[.metadata], let openrouter = providers[.openrouter],
+                let control
             else { return nil }
             return Ports(
                 google: google, clerk: clerk, apns: apns, kms: kms, metadata: metadata, openrouter: openrouter,

@@ -112,7 +112,8 @@ public struct Simulators: Service {
 
     private func control() -> any Service {
         let routes = ControlRoutes(
-            google: google, clerk: clerk, apns: apns, kms: kms, metadata: metadata, openRouter: openRouter, secureModules: secureModules,
+            google: google, clerk: clerk, apns: apns, kms: kms, metadata: metadata, openRouter: openRouter,
+            secureModules: secureModules,
             ledger: ledger,
             faults: faults)
         return Application(

@@ -25,7 +25,8 @@ public struct LLMConfiguration: Sendable {
         apiKey = reader.secret("OPENROUTER_API_KEY") ?? Secret("")
         completionsURL = reader.requiredURL("OPENROUTER_CHAT_COMPLETIONS_URL")
         if !reader.boolean("OPENROUTER_ALLOW_INSECURE_HTTP"), !completionsURL.isHTTPS {
-            reader.refuse("OPENROUTER_CHAT_COMPLETIONS_URL", "must be https unless OPENROUTER_ALLOW_INSECURE_HTTP is on")
+            reader.refuse(
+                "OPENROUTER_CHAT_COMPLETIONS_URL", "must be https unless OPENROUTER_ALLOW_INSECURE_HTTP is on")
         }
         referer = reader.text("OPENROUTER_HTTP_REFERER")
         title = reader.text("OPENROUTER_APP_TITLE")

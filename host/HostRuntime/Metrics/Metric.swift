@@ -76,8 +76,10 @@ public enum Metric: String, CaseIterable, Sendable {
         case .httpRequestSeconds, .jobLagSeconds, .jobSeconds, .scheduleDriftSeconds, .pushSeconds,
             .reminderDelaySeconds, .enclaveCallSeconds, .modelOperationSeconds, .modelTokens:
             .histogram
-        case .llmBreakerState, .llmBudget, .jobsPendingDue, .jobsRunning, .deadLetters, .schedulesOverdue, .enclaveSessions, .redisDegraded,
-            .poolInUse, .buildInfo, .pushTokenRejectionStorm, .pendingRevocations, .privacyDeleteOpen, .privacyDeleteOverdue,
+        case .llmBreakerState, .llmBudget, .jobsPendingDue, .jobsRunning, .deadLetters, .schedulesOverdue,
+            .enclaveSessions, .redisDegraded,
+            .poolInUse, .buildInfo, .pushTokenRejectionStorm, .pendingRevocations, .privacyDeleteOpen,
+            .privacyDeleteOverdue,
             .privacyDeleteOldest:
             .gauge
         default:

@@ -77,7 +77,8 @@ struct OpenRouterClient: Sendable {
             let ending = Self.ending(of: error)
             let isDefinite = !(200..<300).contains(status)
             if isDefinite {
-                return TryResult(ending: .failed(status: status, code: "unknown", namesSchema: false), model: model, cost: 0)
+                return TryResult(
+                    ending: .failed(status: status, code: "unknown", namesSchema: false), model: model, cost: 0)
             }
             return TryResult(
                 ending: ending == .cancelled || ending == .timedOut ? ending : .invalid(.bodyReadFailed), model: model)

@@ -130,8 +130,9 @@ extension ProviderAnswer {
     }
 
     private static func isModel(_ text: String) -> Bool {
-        text.utf8.count <= 128 && text.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { part in
-            isWord(String(part.map { $0 == ":" ? "." : $0 }))
-        }
+        text.utf8.count <= 128
+            && text.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { part in
+                isWord(String(part.map { $0 == ":" ? "." : $0 }))
+            }
     }
 }

@@ -48,7 +48,10 @@ final class LocalReliability: Sendable {
                 var own = state.users[claim.userHash] ?? []
                 own.removeAll { $0 <= now - length }
                 state.all.removeAll { $0 <= now - length }
-                let limits = [(LLMError.Scope.user, own, configuration.userLimit), (.global, state.all, configuration.globalLimit)]
+                let limits = [
+                    (LLMError.Scope.user, own, configuration.userLimit),
+                    (.global, state.all, configuration.globalLimit),
+                ]
                 for (scope, entries, limit) in limits where entries.count >= share(limit) {
                     let left = (entries.first ?? now) + length - now
                     return .rateLimited(scope, retryAfterSeconds: max(1, (left + 999_999) / 1_000_000))

@@ -25,6 +25,8 @@ public struct OpenRouterBehaviour: Codable, Sendable, Hashable {
     public var flaw: Flaw?
     /// Completions in turn; then those that fit the schema.
     public var scripted: [String]
+    /// Completions by the name of the schema that is asked for.
+    public var answers: [String: String]
     /// A model in an attacker's hand: every completion is this, whatever the prompt says.
     public var obeyed: String?
     /// Instead of a count from the length.
@@ -35,12 +37,14 @@ public struct OpenRouterBehaviour: Codable, Sendable, Hashable {
 
     public init(
         apiKey: String? = nil, withoutSchema: [String] = [], flaw: Flaw? = nil, scripted: [String] = [],
-        obeyed: String? = nil, promptTokens: Int? = nil, completionTokens: Int? = nil, cost: Double? = nil
+        answers: [String: String] = [:], obeyed: String? = nil, promptTokens: Int? = nil, completionTokens: Int? = nil,
+        cost: Double? = nil
     ) {
         self.apiKey = apiKey
         self.withoutSchema = withoutSchema
         self.flaw = flaw
         self.scripted = scripted
+        self.answers = answers
         self.obeyed = obeyed
         self.promptTokens = promptTokens
         self.completionTokens = completionTokens

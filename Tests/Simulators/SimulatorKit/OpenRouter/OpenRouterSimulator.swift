@@ -115,7 +115,9 @@ actor OpenRouterSimulator: ProviderSimulator {
         if let obeyed = behaviour.obeyed { return obeyed }
         if behaviour.flaw == .prose { return "Certainly! Here is what you asked for." }
         if !behaviour.scripted.isEmpty { return behaviour.scripted.removeFirst() }
-        let schema = body["response_format"]?["json_schema"]?["schema"] ?? ["type": "object"]
+        let format = body["response_format"]?["json_schema"]
+        if let name = format?["name"]?.text, let answer = behaviour.answers[name] { return answer }
+        let schema = format?["schema"] ?? ["type": "object"]
         return String(decoding: Self.example(of: schema).bytes, as: UTF8.self)
     }
 
