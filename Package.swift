@@ -223,6 +223,12 @@ if !enclaveOnly {
                 "EnclaveProtocol", "Sodium", "AttestedSession", argumentParser, logging,
             ],
             path: "host/Executables/alfredctl", swiftSettings: base),
+        .target(
+            name: "LLMEvaluation", dependencies: ["LLMGateway"], path: "host/LLMEvaluation", exclude: ["fixtures"],
+            swiftSettings: base),
+        .executableTarget(
+            name: "llm-eval", dependencies: ["LLMEvaluation", argumentParser], path: "host/Executables/llm-eval",
+            swiftSettings: base),
 
         .target(
             name: "SimulatorKit",
@@ -289,6 +295,7 @@ if !enclaveOnly {
                 "Sodium",
                 "budget-worker", "HostProcess", crypto,
             ]),
+        test("LLMEvaluation", ["LLMEvaluation", "LLMGateway"]),
         test("HostProcess", ["HostProcess", "HostRuntime", "HostStorage", "EnclaveProtocol"]),
         test(
             "Push",
@@ -337,6 +344,7 @@ if !enclaveOnly {
         .executable(name: "api-server", targets: ["api-server"]),
         .executable(name: "worker", targets: ["worker"]),
         .executable(name: "alfredctl", targets: ["alfredctl"]),
+        .executable(name: "llm-eval", targets: ["llm-eval"]),
         .executable(name: "simulators", targets: ["simulators"]),
         .executable(name: "alfred-local", targets: ["alfred-local"]),
         .executable(name: "enclave-bench", targets: ["enclave-bench"]),
