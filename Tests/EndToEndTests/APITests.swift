@@ -156,6 +156,8 @@ extension EndToEnd {
                 CalendarEvent(
                     id: "review1", summary: "Design review", start: .init(dateTime: start),
                     end: .init(dateTime: format.string(from: Date().addingTimeInterval(88_200)))))
+            // A model that says nothing of use: the counted answer is given.
+            try await control.setOpenRouter(OpenRouterBehaviour(flaw: .prose))
             let answer = try await one.expect("POST", "/v1/assistant/query", ["query": "Meetings tomorrow?"])
             #expect(answer.text("output_source") == "deterministic_fallback")
             let day = String(start.prefix(10))
