@@ -1,9 +1,9 @@
 import Foundation
 import HostRuntime
-import HostStorage
 import Push
 import Testing
 
+@testable import HostStorage
 @testable import JobWorker
 
 /// What the push service's answers do to notification and device, on a real database.
@@ -30,19 +30,39 @@ import Testing
         #expect(try await !isDisabled(world))
     }
 
-    @Test(arguments: [nil, 60.0])
-    func aDeviceWhoseTokenDiedSinceItRegisteredIsDisabled(secondsFromNow: Double?) async throws {
-        let since = secondsFromNow.map { Date(timeIntervalSinceNow: $0) }
+    @Test func aDeviceWhoseTokenDiedSinceItRegisteredIsDisabled() async throws {
+        let since = Date(timeIntervalSinceNow: 60)
         let world = try await world(.unregistered(code: "APNS_UNREGISTERED", since: since), until: "state = 'FAILED'")
         #expect(try await isDisabled(world))
         #expect(world.metrics.value(of: .devicesDisabled, [.reason: "unregistered"]) == 1)
     }
 
-    @Test(arguments: [false, true])
-    func aTokenThatNobodyKnowsDisablesItsDeviceButNotInAStorm(isStorm: Bool) async throws {
+    @Test func aDeviceGoneSinceAnUnknownTimeIsDisabled() async throws {
+        let world = try await world(.unregistered(code: "APNS_UNREGISTERED", since: nil), until: "state = 'FAILED'")
+        #expect(try await isDisabled(world))
+    }
+
+    @Test func aTokenThatNobodyKnowsDisablesItsDevice() async throws {
         let world = try await world(
-            .tokenRejected(code: "APNS_BADDEVICETOKEN", isStorm: isStorm), until: "state = 'FAILED'")
-        #expect(try await isDisabled(world) == !isStorm)
+            .tokenRejected(code: "APNS_BADDEVICETOKEN", isStorm: false), until: "state = 'FAILED'")
+        #expect(try await isDisabled(world))
+    }
+
+    @Test func noDeviceIsDisabledInAStormOfRejections() throws {
+        let push = ClaimedPush(
+            lease: PushLease(id: UUID(), user: UUID(), token: 1), kind: .test, actionKey: "a", sealedPayload: [],
+            payloadKeyVersion: 1, ignoreQuietHours: true, expiresAt: Date(), attempt: 1, device: UUID(),
+            deviceIdentifier: "phone", environment: .sandbox, sealedToken: [], tokenKeyVersion: 1,
+            tokenRegisteredAt: Date(), isDeviceDisabled: false, job: nil, requestID: nil)
+        for isStorm in [true, false] {
+            let outcome = PushSending.outcome(
+                of: .tokenRejected(code: "APNS_BADDEVICETOKEN", isStorm: isStorm), for: push)
+            guard case .failed("APNS_BADDEVICETOKEN", let reason, _) = outcome else {
+                Issue.record("not failed")
+                return
+            }
+            #expect(reason == (isStorm ? nil : "bad_token"))
+        }
     }
 
     @Test func whatTheOtherEnvironmentDeliversCorrectsTheDevice() async throws {

@@ -29,7 +29,7 @@ import Testing
     private static let device = String(repeating: "ab", count: 32)
 
     private func withAPNs(
-        trusting: Bool = true, timeout: Int = 5000, clocks: ProviderTokens.Clocks = .init(),
+        trusting: Bool = true, timeout: Int = 10_000, clocks: ProviderTokens.Clocks = .init(),
         apnsNow: @escaping @Sendable () -> Date = { Date() },
         _ body: @escaping @Sendable (World) async throws -> Void
     ) async throws {
@@ -216,7 +216,7 @@ import Testing
     }
 
     @Test func callsAResetAndASilentServiceTransientAndTheRepeatIsTheSameNotification() async throws {
-        try await withAPNs(timeout: 700) { (world: World) async throws in
+        try await withAPNs(timeout: 3000) { (world: World) async throws in
             let message = pushMessage()
             try await world.control.setFault(Fault(.devicePush, effect: .reset, moment: .afterwards, times: 1))
             let network = PushAnswer.transient(code: "APNS_NETWORK_ERROR", retryAfter: nil)

@@ -64,7 +64,7 @@ import Testing
     }
 
     @Test func callsAResetAndASilentGatewayTransient() async throws {
-        try await withGateway(timeout: .milliseconds(500)) { push, control in
+        try await withGateway(timeout: .seconds(3)) { push, control in
             try await control.setFault(Fault(.endpointPush, effect: .reset, moment: .afterwards, times: 1))
             #expect(await push.send(message) == .transient(code: "APNS_NETWORK_ERROR", retryAfter: nil))
             try await control.setFault(Fault(.endpointPush, effect: .hang, times: 1))
