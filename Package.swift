@@ -183,7 +183,8 @@ if !enclaveOnly {
         .target(
             name: "HostProcess",
             dependencies: [
-                "HostRuntime", "HostStorage", "EnclaveClient", "KeyOperations", "EnclaveProtocol", "LLMGateway", lifecycle,
+                "HostRuntime", "HostStorage", "EnclaveClient", "KeyOperations", "EnclaveProtocol", "LLMGateway",
+                lifecycle,
             ],
             path: "host/HostProcess", swiftSettings: base),
         .target(name: "CContract", path: "host/SystemLibraries/CContract"),

@@ -45,7 +45,9 @@ import Testing
             try await until {
                 try await world.database.count("alfred.jobs where type = '\(kind)' and outcome = '\(outcome)'") == 1
             }
-            try await until { try await world.database.count("alfred.push_outbox where state in ('PENDING', 'SENDING')") == 0 }
+            try await until {
+                try await world.database.count("alfred.push_outbox where state in ('PENDING', 'SENDING')") == 0
+            }
         }
         try await check(world, user)
         // Nothing else came of it: no job, no device, no message for anyone.

@@ -49,7 +49,9 @@ public struct PushConfiguration: Sendable {
         if !hasKey {
             reader.refuse("APNS_AUTH_KEY_P8", "or one of its two other forms is required for direct delivery")
         }
-        guard let (keyVariable, key) = key, let keyID = texts[0], let teamID = texts[1], let topic = texts[2] else { return nil }
+        guard let (keyVariable, key) = key, let keyID = texts[0], let teamID = texts[1], let topic = texts[2] else {
+            return nil
+        }
         return Direct(
             keyID: keyID, teamID: teamID, topic: topic, key: key, keyVariable: keyVariable, sandboxURL: sandbox,
             productionURL: production)
