@@ -64,6 +64,28 @@ import Testing
         #expect(found.contains(.withoutAttestation) && found.contains(.administration) && found.contains(.reEncrypt))
     }
 
+    @Test(arguments: [
+        #"{"Service":"lambda.amazonaws.com"}"#, #"{"Federated":"cognito-identity.amazonaws.com"}"#, #"{"AWS":[]}"#,
+        #"{"Service":"*"}"#, #"{"aws":"*"}"#, "{}", "7",
+    ])
+    func findsAdministrationByWhatIsNoNamedAdministrator(_ principal: String) throws {
+        for action in ["kms:PutKeyPolicy", "kms:CreateGrant"] {
+            #expect(try holes(allow(#""\#(action)""#, principal: principal)).contains(.administration))
+        }
+    }
+
+    @Test func findsAdministrationByNobodyInParticular() throws {
+        #expect(try holes(#"{"Effect":"Allow","Action":"kms:PutKeyPolicy","Resource":"*"}"#) == [.administration])
+    }
+
+    @Test(arguments: ["${aws:PrincipalTag/purpose}", "${kms:EncryptionContext:purpose}", "data${*}key"])
+    func findsAPurposeThatTheCallerChooses(_ value: String) throws {
+        for test in ["StringEquals", "StringLike"] {
+            let condition = #"{"\#(test)":{"kms:EncryptionContext:purpose":"\#(value)"}}"#
+            #expect(try holes(allow(#""kms:Encrypt""#, condition)) == [.encryptOfDataKeys])
+        }
+    }
+
     @Test func acceptsAnActionWithTheWholeDocument() throws {
         #expect(try holes(allow(#"["kms:Decrypt","kms:GenerateDataKey"]"#, registers([0, 1, 2, 3]))) == [])
         #expect(try holes(allow(#""kms:Decrypt""#, registers([0, 1, 2, 3], test: "StringEquals"))) == [])

@@ -7,7 +7,7 @@ struct PolicyDocument {
         /// `Sid`, or the statement's number.
         let name: String
         let isAllow: Bool
-        /// ARNs, account numbers or `*`; empty with `NotPrincipal`.
+        /// ARNs, account numbers or `*`, of other kinds with the kind before it; empty with `NotPrincipal`.
         let principals: [String]
         let hasNotPrincipal: Bool
         let actions: [String]
@@ -55,9 +55,15 @@ extension PolicyDocument.Statement {
         hasNotPrincipal = tree["NotPrincipal"] != nil
         principals =
             switch tree["Principal"] {
-            case .object(let kinds)?: (kinds["AWS"]?.texts ?? []) + (kinds["CanonicalUser"]?.texts ?? [])
-            case let other?: other.texts
-            case nil: []
+            case .object(let kinds)?:
+                kinds.isEmpty
+                    ? ["no readable principal"]
+                    : kinds.sorted { $0.key < $1.key }.flatMap { kind, names in
+                        let texts = names.texts.isEmpty ? ["without a name"] : names.texts
+                        return kind == "AWS" ? texts : texts.map { "\(kind) \($0)" }
+                    }
+            case let other?: other.texts.isEmpty ? ["no readable principal"] : other.texts
+            case nil: hasNotPrincipal ? [] : ["no principal"]
             }
         actions = tree["Action"]?.texts ?? []
         notActions = tree["NotAction"]?.texts ?? []

@@ -120,7 +120,8 @@ public struct PolicyLint: Sendable {
         }
         // All conditions must hold: one that excludes data keys is enough.
         let admits = positive.allSatisfy { condition in
-            condition.values.contains { wildcard($0.lowercased(), matches: Self.dataKeyPurpose) }
+            // A policy variable stands for what the caller is or says: it may become any text.
+            condition.values.contains { $0.contains("${") || wildcard($0.lowercased(), matches: Self.dataKeyPurpose) }
         }
         return admits ? [hole(.encryptOfDataKeys, statement, "kms:Encrypt admits purpose \(Self.dataKeyPurpose)")] : []
     }

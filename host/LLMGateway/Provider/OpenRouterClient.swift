@@ -86,7 +86,7 @@ struct OpenRouterClient: Sendable {
         var result = ProviderAnswer.result(
             of: bytes, status: status, requestID: response.headers.first(name: "x-request-id"), requested: model,
             prices: prices)
-        result.retryAfter = RetryAfterHeader.wait(response.headers.first(name: "retry-after"), now: Date())
+        result.retryAfter = RetryAfter.wait(response.headers.first(name: "retry-after"), now: Date())
         return result
     }
 
@@ -148,22 +148,4 @@ private final class Refusals: Sendable {
 
     /// There are never more models than the configuration names.
     func note(_ model: String, for time: Duration) { until.withLock { $0[model] = .now + time } }
-}
-
-/// The header by which a provider says when to come again.
-enum RetryAfterHeader {
-    /// Longest wait that is believed, in seconds.
-    static let longest = 86_400.0
-
-    /// Seconds or a date; nil when it is neither.
-    static func wait(_ header: String?, now: Date) -> Duration? {
-        guard let text = header?.trimmingCharacters(in: .whitespaces), text.utf8.count <= 64 else { return nil }
-        if let seconds = UInt32(text) { return .seconds(min(Double(seconds), longest)) }
-        let format = DateFormatter()
-        format.locale = Locale(identifier: "en_US_POSIX")
-        format.timeZone = .gmt
-        format.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
-        guard let date = format.date(from: text) else { return nil }
-        return .seconds(min(max(date.timeIntervalSince(now), 0), longest))
-    }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import HostRuntime
 
 /// What APNs answered.
 struct DirectAnswer: Equatable {

@@ -1,12 +1,12 @@
-import Foundation
+public import Foundation
 
-/// The header by which a service says when to come again.
-enum RetryAfter {
-    /// Longest wait that is believed.
+/// The header by which a service says when to come again (RFC 9110 §10.2.3).
+public enum RetryAfter {
+    /// Longest wait that is believed, in seconds.
     static let longest = 86_400.0
 
     /// Seconds or a date; nil when it is neither.
-    static func wait(_ header: String?, now: Date) -> Duration? {
+    public static func wait(_ header: String?, now: Date) -> Duration? {
         guard let text = header?.trimmingCharacters(in: .whitespaces), text.utf8.count <= 64 else { return nil }
         if let seconds = UInt32(text) { return .seconds(min(Double(seconds), longest)) }
         let format = DateFormatter()
