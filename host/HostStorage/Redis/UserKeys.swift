@@ -19,10 +19,22 @@ public struct UserKeys: Sendable {
 
     /// Every key that may hold something of the user.
     public func keys(of user: UUID) -> [String] {
-        let id = user.uuidString.lowercased()
+        buckets.map { SlidingWindowLimiter.key(bucket: $0, subject: user.uuidString.lowercased()) }
+            + [Self.modelRateLimit + Self.modelDigest(of: user)]
+    }
+
+    // MARK: - Keys of the language model gateway, whose scripts name them too
+
+    /// Before every key of the gateway; in braces what puts them on one node.
+    public static let modelPrefix = "{alfred:llm:reliability:v1}:"
+    /// Before a user's digest.
+    public static let modelRateLimit = modelPrefix + "rate_limit:user:"
+
+    /// SHA-256 of the user id, hexadecimal.
+    public static func modelDigest(of user: UUID) -> String {
         let digits = Array("0123456789abcdef")
-        let digest = SHA256.hash(data: Array(id.utf8)).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
-        return buckets.map { SlidingWindowLimiter.key(bucket: $0, subject: id) }
-            + ["{alfred:llm:reliability:v1}:rate_limit:user:\(String(digest))"]
+        return String(
+            SHA256.hash(data: Array(user.uuidString.lowercased().utf8))
+                .flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
     }
 }

@@ -1,6 +1,6 @@
-import Crypto
 import Foundation
 import HostRuntime
+import HostStorage
 
 /// One request on its way through models and tries; it leaves nothing set aside behind.
 struct GatewayRun {
@@ -43,7 +43,7 @@ struct GatewayRun {
                     maximumOutputTokens: gateway.configuration.maximumOutputTokens))
         }
         return Claim(
-            userHash: SHA256.hash(data: Array(request.user.uuidString.lowercased().utf8)).hexadecimal,
+            userHash: UserKeys.modelDigest(of: request.user),
             cacheKey: cacheKey, models: (models ?? gateway.configuration.models).map(priced),
             budgetModel: priced(gateway.budgetModel), ownProbe: probe ?? "")
     }

@@ -4,7 +4,7 @@ import HostStorage
 ///
 /// Numbers are micro-dollars and microseconds: exact in Lua's doubles, but to be written without exponent.
 enum Scripts {
-    static let prefix = "{alfred:llm:reliability:v1}:"
+    static let prefix = UserKeys.modelPrefix
 
     /// Prices in the script's arguments are whole micro-dollars, and so is every sum.
     private static let shared = """
@@ -105,7 +105,7 @@ enum Scripts {
                     local last = redis.call('ZRANGE', key, -limit, -limit, 'WITHSCORES')
                     return seconds(tonumber(last[2]) + length - now)
                 end
-                local user, global = P .. 'rate_limit:user:' .. a.user, P .. 'rate_limit:global'
+                local user, global = '\(UserKeys.modelRateLimit)' .. a.user, P .. 'rate_limit:global'
                 local left = wait(user, a.userLimit)
                 if left then return {'denied', 'user', left} end
                 left = wait(global, a.globalLimit)
