@@ -22,7 +22,7 @@ extension EndToEnd {
             try await withStack("story-direct", { $0.directPush = sender }) { stack in
                 let control = try await stack.control
                 try await control.setProvider(sender.provider)
-                for step in try await Story(on: stack).steps {
+                for step in try await Story(on: stack).stepsWithoutBrief {
                     do { _ = try await step.run() } catch { throw StackError("\(step.title): \(error)") }
                 }
                 let deliveries = try await control.deliveries()
