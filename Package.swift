@@ -169,8 +169,8 @@ if !enclaveOnly {
         .target(
             name: "KeyOperations",
             dependencies: [
-                "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", asyncHTTPClient, nioCore, nioHTTP1,
-                nioSSL, crypto,
+                "AttestationVerifier", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol",
+                asyncHTTPClient, nioCore, nioHTTP1, nioSSL, crypto,
             ],
             path: "host/KeyOperations", swiftSettings: base),
         .target(

@@ -42,6 +42,14 @@ import Testing
         #expect(policy.json.contains(RecommendedPolicy.register3(ofRole: Self.parent)))
     }
 
+    @Test(arguments: ["pcr-0=", "pcr00=", "pcr0=0x"])
+    func refusesAReleaseWithAnIllWrittenRegister(_ first: String) {
+        let rest = (1...2).map { "pcr\($0)=\(Self.value)" }.joined(separator: "+")
+        #expect(RecommendedPolicy.Release("pcr0=\(Self.value)+\(rest)") != nil)
+        #expect(RecommendedPolicy.Release("\(first)\(Self.value)+\(rest)") == nil)
+        #expect(RecommendedPolicy.Release("pcr0=\(Self.value)+\(rest)+pcr3=\(Self.zeros)") == nil)
+    }
+
     /// SHA384 over 48 zero bytes and the ARN, computed with coreutils.
     @Test func register3IsWhatTheSecureModuleExtends() {
         #expect(

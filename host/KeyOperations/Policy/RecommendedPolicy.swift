@@ -1,3 +1,4 @@
+import AttestationVerifier
 import Crypto
 import Foundation
 
@@ -9,23 +10,14 @@ public struct RecommendedPolicy: Sendable {
         /// By number; 96 lower-case hexadecimal digits each.
         public let registers: [Int: String]
 
-        /// Reads `[name@]pcr0=…+pcr1=…+pcr2=…[+pcrN=…]`.
+        /// Reads `[name@]pcr0=…+pcr1=…+pcr2=…[+pcrN=…]`; nil for a PCR3 of zeros too, which any instance without a role has.
         public init?(_ text: String) {
             let halves = text.split(separator: "@", maxSplits: 1).map(String.init)
-            guard let stated = halves.last else { return nil }
-            var registers: [Int: String] = [:]
-            for part in stated.split(separator: "+", omittingEmptySubsequences: false) {
-                let pair = part.split(separator: "=", omittingEmptySubsequences: false)
-                guard pair.count == 2, pair[0].hasPrefix("pcr"), let number = Int(pair[0].dropFirst(3)),
-                    (0...31).contains(number), registers[number] == nil, pair[1].utf8.count == 96,
-                    pair[1].utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }),
-                    number > 2 || pair[1].contains(where: { $0 != "0" })
-                else { return nil }
-                registers[number] = String(pair[1])
-            }
-            guard (0...2).allSatisfy({ registers[$0] != nil }) else { return nil }
+            guard let measurement = halves.last.flatMap(NitroMeasurement.init),
+                measurement.registers[3]?.allSatisfy({ $0 == 0 }) != true
+            else { return nil }
+            registers = measurement.registers.mapValues(RecommendedPolicy.hex)
             name = halves.count == 2 ? halves[0] : ""
-            self.registers = registers
         }
     }
 
@@ -95,7 +87,7 @@ public struct RecommendedPolicy: Sendable {
             }
             let suffix = release.map { $0.name.filter { $0.isASCII && ($0.isLetter || $0.isNumber) } } ?? ""
             return Statement(
-                Sid: "Release\(suffix.isEmpty ? "\(index + 1)" : suffix)", Effect: "Allow",
+                Sid: "Release\(index + 1)\(suffix)", Effect: "Allow",
                 Principal: ["AWS": [parentRole ?? "<ARN of the parent instance's role>"]],
                 Action: ["kms:GenerateDataKey", "kms:Decrypt"],
                 Condition: ["StringEqualsIgnoreCase": condition])
