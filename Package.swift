@@ -251,7 +251,9 @@ if !enclaveOnly {
                 "HostRuntime", "SimulatorKit", "CLocalStack", asyncHTTPClient, nioCore, nioPosix, nioSSL, nioHTTP1,
             ],
             path: "Tests/LocalStack/LocalStack", swiftSettings: base),
-        .target(name: "CLocalStack", path: "Tests/LocalStack/CLocalStack"),
+        // It searches gigabytes of memory for secrets: optimised in a debug build too.
+        .target(
+            name: "CLocalStack", path: "Tests/LocalStack/CLocalStack", cSettings: [.unsafeFlags(["-O2"])]),
         .executableTarget(
             name: "enclave-bench",
             dependencies: [

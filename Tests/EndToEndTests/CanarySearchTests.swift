@@ -23,10 +23,15 @@ import Testing
 
     @Test(arguments: forms) func findsEachForm(_ name: String, _ form: [UInt8]) throws {
         let search = try CanarySearch([Canary("secret", Self.secret)])
-        for position in [0, 1, 4095] {
+        for position in Array(0...17) + [4095] {
             let noise = [UInt8](repeating: 0xEE, count: position)
             #expect(search.find(in: noise + form + [0xEE]) == "secret", "\(name) at \(position)")
         }
+    }
+
+    /// Whoever asked for it would take silence for cleanliness.
+    @Test func refusesASecretTooShortToBeSearchedFor() {
+        #expect(throws: StackError.self) { _ = try CanarySearch([Canary("short", [UInt8](repeating: 7, count: 12))]) }
     }
 
     @Test func findsNothingInShorterPiecesOrElsewhere() throws {

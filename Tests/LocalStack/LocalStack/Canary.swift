@@ -67,7 +67,7 @@ public final class CanarySearch: @unchecked Sendable {
         defer { for pointer in storage { pointer.deallocate() } }
         let pointers = storage.map { UnsafePointer($0) as UnsafePointer<UInt8>? }
         guard let scan = byte_scan_make(pointers, needles.map(\.1.count), needles.count) else {
-            throw StackError("no memory for the canary search")
+            throw StackError("a canary of less than 16 bytes, or no memory for the search")
         }
         self.scan = scan
     }
