@@ -15,23 +15,29 @@ final class JobChaos: Sendable {
 
     var deaths: Int { count.load(ordering: .relaxed) }
 
-    /// Each worker has its own port for metrics, one that the system picks.
+    /// Each worker has its own port for metrics, one that the system picks; the sandbox' phones are behind the endpoint.
     func launch(_ worker: String) async throws {
-        try await stack.launch(.worker, name: worker, extra: ["METRICS_BIND_ADDR": "127.0.0.1:\(Ports.free())"])
+        let endpoint = "https://localhost:\(try await stack.known.ports.apns)/push"
+        try await stack.launch(
+            .worker, name: worker,
+            extra: [
+                "METRICS_BIND_ADDR": "127.0.0.1:\(Ports.free())", "APNS_SANDBOX_ENDPOINT": endpoint,
+                "APNS_AUTH_TOKEN": "chaos-push-bearer",
+            ])
     }
 
+    /// Kills until `time` is over, and at least one of each.
     func kill(for time: Duration) async throws {
         let end = ContinuousClock.now + time
-        var victims: [String] = []
-        while ContinuousClock.now < end {
+        repeat {
             // Of five deaths two are of workers.
-            if victims.isEmpty {
-                victims = (workers.shuffled().prefix(2) + ["enclave", "postgres", "redis"]).shuffled()
+            for victim in (workers.shuffled().prefix(2) + ["enclave", "postgres", "redis"]).shuffled() {
+                try await kill(victim)
+                count.add(1, ordering: .relaxed)
+                try await Task.sleep(for: .milliseconds(.random(in: 200...1800)))
+                try await revive()
             }
-            try await kill(victims.removeLast())
-            count.add(1, ordering: .relaxed)
-            try await Task.sleep(for: .milliseconds(.random(in: 500...2500)))
-        }
+        } while ContinuousClock.now < end
     }
 
     private func kill(_ victim: String) async throws {
@@ -49,11 +55,15 @@ final class JobChaos: Sendable {
     }
 
     /// What did not survive a start without its neighbours is started again, as a supervisor would.
+    private func revive() async throws {
+        if try await !stack.process(.enclave).isRunning { try await stack.launch(.enclave) }
+        for worker in workers where try await !stack.process(worker).isRunning { try await launch(worker) }
+    }
+
     func waitUntilNothingIsLeft(within limit: Duration) async throws {
         let environment = try await stack.known
         _ = try await eventually("no job or push is left", within: limit) { () -> Bool? in
-            if try await !stack.process(.enclave).isRunning { try await stack.launch(.enclave) }
-            for worker in workers where try await !stack.process(worker).isRunning { try await launch(worker) }
+            try await revive()
             let left = try Tool.psql(
                 """
                 select (select count(*) from alfred.jobs where state in ('PENDING', 'RUNNING'))

@@ -7,18 +7,20 @@ import Testing
 struct JobChaosVerdict {
     private let environment: StackEnvironment
     private let seed: ManyJobsSeed
-    private let gone: Set<String>
+    private let phones: JobChaosPhones
 
-    init(_ stack: LocalStack, seed: ManyJobsSeed, gone: Set<String>) async throws {
+    init(_ stack: LocalStack, seed: ManyJobsSeed, phones: JobChaosPhones) async throws {
         environment = try await stack.known
         self.seed = seed
-        self.gone = gone
+        self.phones = phones
     }
 
     func check(_ deliveries: [Delivery]) throws {
         try checkJobs()
         try checkPushes(deliveries)
         try checkPhones(deliveries)
+        try checkDevices()
+        try checkTimes(deliveries)
     }
 
     /// Each job is done, or dead with its reason.
@@ -55,7 +57,12 @@ struct JobChaosVerdict {
         #expect(doubled == 0)
         #expect(silent == 0, "undelivered without a reason")
         let fates = Dictionary(grouping: rows.filter { $0[1] != "DELIVERED" }, by: { "\($0[1]) \($0[2])" })
-        print("note: \(rows.count) pushes, undelivered: \(fates.mapValues(\.count))")
+        let routes = Dictionary(grouping: deliveries, by: \.route.rawValue).mapValues(\.count)
+        let repeats = deliveries.reduce(0) { $0 + $1.count - 1 }
+        print(
+            "note: \(rows.count) pushes, shown: \(routes), \(repeats) repeats merged by the phone, undelivered: "
+                + "\(fates.mapValues(\.count))")
+        #expect(routes["direct"] ?? 0 > 0 && routes["endpoint"] ?? 0 > 0)
         let known = Set(rows.map { $0[0] })
         #expect(deliveries.allSatisfy { known.contains($0.id) && !$0.contentChanged })
     }
@@ -70,13 +77,14 @@ struct JobChaosVerdict {
                 """, environment
             ).split(separator: "\n").map(String.init))
         let shown = Dictionary(grouping: deliveries, by: \.deviceToken).mapValues { $0.map(\.body) }
+        let dead = phones.all
         var wrong = 0
         for user in 0..<seed.users {
             let texts = stride(from: user, to: seed.jobs, by: seed.users).map { $0 }
             for device in 0..<seed.devices(of: user) {
                 let token = ManyJobsSeed.token(user, device)
                 let bodies = shown[token] ?? []
-                if gone.contains(token) {
+                if dead.contains(token) {
                     if !bodies.isEmpty { wrong += 1 }
                     continue
                 }
@@ -92,10 +100,24 @@ struct JobChaosVerdict {
             }
         }
         #expect(wrong == 0, "phones that lack something or show something twice")
-        try tellPunctuality(deliveries)
     }
 
-    private func tellPunctuality(_ deliveries: [Delivery]) throws {
+    /// Exactly the devices that the push service called dead since their registration are disabled.
+    private func checkDevices() throws {
+        let rows = try Tool.psql(
+            "select user_id, device_identifier, coalesce(disabled_reason, '') from alfred.devices", environment
+        ).split(separator: "\n").map { $0.split(separator: "|", omittingEmptySubsequences: false).map(String.init) }
+        let reasons = Dictionary(rows.map { ("\($0[0]) \($0[1])", $0[2]) }, uniquingKeysWith: { first, _ in first })
+        for user in 0..<seed.users {
+            for device in 0..<seed.devices(of: user) {
+                let reason = reasons["\(ManyJobsSeed.id(user).uuidString.lowercased()) phone-\(device)"]
+                #expect(reason == phones.disabledReason(ManyJobsSeed.token(user, device)), "phone \(user) \(device)")
+            }
+        }
+    }
+
+    /// Nothing comes before its time; how much came late is told.
+    private func checkTimes(_ deliveries: [Delivery]) throws {
         let due = Dictionary(
             uniqueKeysWithValues: try Tool.psql(
                 "select idempotency_key, extract(epoch from created_at) from alfred.jobs",
@@ -111,6 +133,8 @@ struct JobChaosVerdict {
             }
             return Double(delivery.firstUnixMilliseconds) / 1000 - dueAt
         }.sorted()
+        // A phone's clock shows whole milliseconds.
+        #expect(delays.count == deliveries.count && delays.allSatisfy { $0 > -0.002 })
         guard let last = delays.last else { return }
         let onTime = delays.count { $0 <= 5 } * 100 / delays.count
         let format = { (value: Double) in String(format: "%.1f s", value) }

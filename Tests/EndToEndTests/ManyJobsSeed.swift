@@ -15,6 +15,8 @@ struct ManyJobsSeed {
     /// Every third user has two phones.
     func devices(of user: Int) -> Int { user % 3 == 0 ? 2 : 1 }
     static func token(_ user: Int, _ device: Int) -> String { String(format: "%056x%08x", user + 1, device + 1) }
+    /// Half of the phones, in turn, are served by APNs itself, the others by the endpoint.
+    static func isDirect(_ user: Int, _ device: Int) -> Bool { (user + device) % 2 == 1 }
     static func id(_ user: Int) -> UUID {
         UUID(
             uuid: (
@@ -23,13 +25,6 @@ struct ManyJobsSeed {
             ))
     }
     static func text(_ job: Int) -> String { "Job \(job)" }
-
-    /// All devices' tokens with their users.
-    var tokens: [String: Int] {
-        var tokens: [String: Int] = [:]
-        for user in 0..<users { for device in 0..<devices(of: user) { tokens[Self.token(user, device)] = user } }
-        return tokens
-    }
 
     /// Seals and loads everything; the first job is due when this returns, by the database's clock.
     func load(_ stack: LocalStack) async throws {
@@ -70,20 +65,24 @@ struct ManyJobsSeed {
         lines += [
             "\\.",
             """
-            create temporary table phones (user_id uuid, name text, token text, sealed bytea, version int) on commit drop;
+            create temporary table phones (
+                user_id uuid, name text, token text, environment text, sealed bytea, version int) on commit drop;
             copy phones from stdin;
             """,
         ]
         lines += zip(phones, tokens).map { phone, sealed in
             let token = Self.token(phone.0, phone.1)
-            return "\(Self.id(phone.0).lowercased)\tphone-\(phone.1)\t\(token)\t\(sealed.hex)\t\(sealed.version)"
+            let environment = Self.isDirect(phone.0, phone.1) ? "production" : "sandbox"
+            return [
+                Self.id(phone.0).lowercased, "phone-\(phone.1)", token, environment, sealed.hex, "\(sealed.version)",
+            ].joined(separator: "\t")
         }
         lines += [
             "\\.",
             """
             insert into alfred.devices (user_id, device_identifier, apns_token_ciphertext, apns_token_sha256,
                 sealed_key_version, environment)
-            select user_id, name, sealed, sha256(convert_to(token, 'UTF8')), version, 'sandbox' from phones;
+            select user_id, name, sealed, sha256(convert_to(token, 'UTF8')), version, environment from phones;
             create temporary table due (
                 id uuid, user_id uuid, number int, sealed bytea, version int) on commit drop;
             copy due from stdin;

@@ -47,13 +47,16 @@ public struct StackSettings: Sendable {
     }
 
     /// Settings for a test: a fresh folder under `.local/tests`, removed by `LocalStack.remove()`.
+    ///
+    /// `ALFRED_TEST_PRODUCTS` names another folder of executables, for example of a release build.
     public static func forTest(_ name: String, file: String = #filePath) -> StackSettings {
         var root = URL(filePath: file)
         while root.path != "/", !FileManager.default.fileExists(atPath: root.appending(path: "Package.swift").path) {
             root.deleteLastPathComponent()
         }
         let folder = root.appending(path: ".local/tests/\(name)-\(ProcessInfo.processInfo.processIdentifier)")
-        var settings = StackSettings(repository: root, state: folder)
+        let products = ProcessInfo.processInfo.environment["ALFRED_TEST_PRODUCTS"].map { URL(filePath: $0) }
+        var settings = StackSettings(repository: root, state: folder, products: products)
         settings.fastPostgres = true
         return settings
     }
