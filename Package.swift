@@ -193,9 +193,9 @@ if !enclaveOnly {
             dependencies: [
                 "CContract", "HostProcess", "HostRuntime", "HostStorage", "EnclaveClient", "EnclaveProtocol", "Sodium",
                 "LLMGateway",
-                hummingbird, hummingbirdCore, jwtKit,
+                hummingbird, hummingbirdCore,
                 asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, nioSSL, httpTypes,
-                crypto, logging, lifecycle, unixSignals,
+                crypto, cryptoExtras, logging, lifecycle, unixSignals,
             ],
             path: "host/APIServer", exclude: ["openapi.yaml", "docs.html"], swiftSettings: base),
         .target(

@@ -1,5 +1,4 @@
 import EnclaveProtocol
-import FoundationEssentials
 import HTTPTypes
 import HostRuntime
 
@@ -7,6 +6,7 @@ import HostRuntime
 struct Authenticator: Sendable {
     private let keys: KeyDirectory
     private let rules: ClerkTokenRules
+    private let verified: VerifiedTokens
     private let accounts: AccountGate
     private let limiter: any RateLimiting
     private let metrics: MetricsRegistry
@@ -14,11 +14,12 @@ struct Authenticator: Sendable {
     private let now: @Sendable () -> Double
 
     init(
-        keys: KeyDirectory, rules: ClerkTokenRules, accounts: AccountGate, limiter: any RateLimiting,
-        metrics: MetricsRegistry, now: @escaping @Sendable () -> Double
+        keys: KeyDirectory, rules: ClerkTokenRules, verified: VerifiedTokens, accounts: AccountGate,
+        limiter: any RateLimiting, metrics: MetricsRegistry, now: @escaping @Sendable () -> Double
     ) {
         self.keys = keys
         self.rules = rules
+        self.verified = verified
         self.accounts = accounts
         self.limiter = limiter
         self.metrics = metrics
@@ -27,7 +28,7 @@ struct Authenticator: Sendable {
 
     /// The user of the token, whose account lives unless `admitsDeleted`.
     func user(
-        _ headers: HTTPFields, from client: ClientAddress, admitsDeleted: Bool, log: HostLog
+        _ headers: HTTPFields, from client: ClientSource, admitsDeleted: Bool, log: HostLog
     ) async throws(APIError) -> UserID {
         let user: UserID
         do throws(AuthFailure) {
@@ -42,19 +43,26 @@ struct Authenticator: Sendable {
         return user
     }
 
-    private func verify(_ header: String?, from client: ClientAddress) async throws(AuthFailure) -> UserID {
-        let token = try BearerToken(authorization: header)
+    private func verify(_ header: String?, from client: ClientSource) async throws(AuthFailure) -> UserID {
+        let text = try BearerToken.text(authorization: header)
+        let digest = verified.digest(of: text)
+        if let digest, let claims = verified.claims(digest, key: keys.freshKey) {
+            return try rules.user(of: claims, now: now())
+        }
+        let token = try BearerToken(text: text)
         // An address with too many failures causes no request to the provider.
         let key = try await keys.key(token.keyID) {
-            await limiter.hasRoom(.authFailure, subject: client.limitSubject)
+            await limiter.hasRoom(.authFailure, subject: client.address.limitSubject)
         }
-        let claims = try await key.claims(of: token)
-        return try rules.user(of: claims, now: now())
+        let claims = try key.claims(of: token)
+        let user = try rules.user(of: claims, now: now())
+        if let digest { verified.insert(digest, keyID: token.keyID, key: key, claims) }
+        return user
     }
 
     /// 401, or 429 for an address with too many of them.
-    private func refusal(of client: ClientAddress) async -> APIError {
-        let decision = await limiter.admit(.authFailure, subject: client.limitSubject)
+    private func refusal(of client: ClientSource) async -> APIError {
+        let decision = await limiter.admit(.authFailure, subject: client.address.limitSubject)
         guard decision.isAllowed else { return APIError(.rateLimited, retryAfterSeconds: decision.resetSeconds) }
         return APIError(.unauthorized)
     }

@@ -1,5 +1,4 @@
 import EnclaveProtocol
-import FoundationEssentials
 import HostRuntime
 
 /// What the claims of a verified token must say, in the order of the contract.

@@ -1,4 +1,5 @@
 import HostRuntime
+import Synchronization
 
 /// Times and limits of the key directory.
 struct KeyDirectoryRules: Sendable {
@@ -33,7 +34,11 @@ actor KeyDirectory {
     /// Unix seconds.
     private let now: @Sendable () -> Int
 
-    private var current: KeySet?
+    private var current: KeySet? {
+        didSet { published.withLock { $0 = current } }
+    }
+    /// The same, for readers that need not wait for their turn.
+    private nonisolated let published = Mutex<KeySet?>(nil)
     private var unknown: NegativeKeyCache
     private var running: Task<Attempt, Never>?
     private var lastAttempt: ContinuousClock.Instant?
@@ -59,10 +64,22 @@ actor KeyDirectory {
     /// Whether a usable set is at hand.
     var isReady: Bool { current?.isUsable(at: now()) ?? false }
 
+    /// The key of exactly this id, if memory has it fresh.
+    nonisolated func freshKey(_ keyID: String) -> VerificationKey? {
+        published.withLock { $0?.fresh(keyID, at: now()) }
+    }
+
     /// The key of exactly this id; `mayFetch` is asked before a fetch, and `false` refuses the key as unknown instead.
     ///
     /// - Throws: `.unknownKey`, or `.keysUnavailable` when nobody can say.
-    func key(
+    nonisolated func key(
+        _ keyID: String, mayFetch: @Sendable () async -> Bool
+    ) async throws(AuthFailure) -> VerificationKey {
+        if let key = freshKey(keyID) { return key }
+        return try await lookUp(keyID, mayFetch: mayFetch)
+    }
+
+    private func lookUp(
         _ keyID: String, mayFetch: @Sendable () async -> Bool
     ) async throws(AuthFailure) -> VerificationKey {
         if let key = current?.fresh(keyID, at: now()) { return key }
@@ -102,7 +119,7 @@ actor KeyDirectory {
     /// Takes the set another process fetched when it is newer than ours.
     private func adoptShared() async {
         guard let shared = await sharing.load(), shared.fetchedAt > current?.fetchedAt ?? 0,
-            shared.staleUntil > now(), shared.fetchedAt <= now() + 60, let set = await shared.keySet()
+            shared.staleUntil > now(), shared.fetchedAt <= now() + 60, let set = shared.keySet()
         else { return }
         if set.fetchedAt > current?.fetchedAt ?? 0 { current = set }
     }
@@ -144,7 +161,7 @@ actor KeyDirectory {
         let fetched = try await source.fetch()
         let time = now()
         let fresh = min(max(fetched.maximumAge ?? rules.defaultFreshSeconds, 60), 3600)
-        let parsed = await KeySet.parse(
+        let parsed = KeySet.parse(
             fetched.json, fetchedAt: time, expiresAt: time + fresh, staleUntil: time + fresh + rules.staleSeconds)
         if parsed.ignored > 0 { metrics.increment(.jwksFetches, [.outcome: "key_ignored"], by: Double(parsed.ignored)) }
         guard let set = parsed.set else { throw .unusable }

@@ -52,7 +52,7 @@ struct KeySet: Sendable {
     /// Judges every key by itself; nil when none is left. The other result counts the ones ignored.
     static func parse(
         _ json: String, fetchedAt: Int, expiresAt: Int, staleUntil: Int
-    ) async -> (set: KeySet?, ignored: Int) {
+    ) -> (set: KeySet?, ignored: Int) {
         guard json.utf8.count <= maximumBytes,
             let document = try? JSONDecoder().decode(Document.self, from: Data(json.utf8)),
             document.keys.count <= maximumKeys
@@ -61,7 +61,7 @@ struct KeySet: Sendable {
         for entry in document.keys {
             guard let kid = entry.kid, (1...128).contains(kid.unicodeScalars.count), keys[kid] == nil,
                 entry.kty == "RSA", entry.use ?? "sig" == "sig", entry.alg ?? "RS256" == "RS256", let n = entry.n,
-                let e = entry.e, let key = await VerificationKey(modulus: n, exponent: e, keyID: kid)
+                let e = entry.e, let key = VerificationKey(modulus: n, exponent: e)
             else { continue }
             keys[kid] = key
         }
@@ -106,7 +106,7 @@ struct SharedKeySet: Codable, Sendable {
         (try? JSONEncoder().encode(self)).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    func keySet() async -> KeySet? {
-        await KeySet.parse(jwksJSON, fetchedAt: fetchedAt, expiresAt: expiresAt, staleUntil: staleUntil).set
+    func keySet() -> KeySet? {
+        KeySet.parse(jwksJSON, fetchedAt: fetchedAt, expiresAt: expiresAt, staleUntil: staleUntil).set
     }
 }

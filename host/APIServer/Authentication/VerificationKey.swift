@@ -1,76 +1,89 @@
-import FoundationEssentials
-import JWTKit
+import Crypto
+import CryptoExtras
 
 /// One RSA key of the provider, fit for RS256.
-///
-/// It is a collection of one: a library that holds several keys may choose another than the token names.
 struct VerificationKey: Sendable {
-    private let collection: JWTKeyCollection
+    private let key: _RSA.Signing.PublicKey
+    /// SHA-256 of modulus and exponent: two keys may have had one `kid`.
+    let fingerprint: SHA256Digest
 
     /// Nil for a modulus under 2048 bits or an exponent that is even or below 65537.
-    init?(modulus: String, exponent: String, keyID: String) async {
-        guard Base64URL.isUnpadded(modulus[...]), let e = Base64URL.decode(exponent[...]), e.count <= 8,
-            let key = try? Insecure.RSA.PublicKey(modulus: modulus, exponent: exponent),
-            let n = try? key.getKeyPrimitives().modulus.drop(while: { $0 == 0 }), let top = n.first,
-            n.count * 8 - top.leadingZeroBitCount >= 2048
+    init?(modulus: String, exponent: String) {
+        guard let encodedModulus = Base64URL.decode(modulus.utf8), let e = Base64URL.decode(exponent.utf8),
+            (1...8).contains(e.count)
         else { return nil }
+        let n = Array(encodedModulus.drop { $0 == 0 })
+        guard let top = n.first, n.count * 8 - top.leadingZeroBitCount >= 2048 else { return nil }
         let value = e.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        guard value >= 65537, value % 2 == 1 else { return nil }
-        collection = await JWTKeyCollection().add(
-            rsa: key, digestAlgorithm: .sha256, kid: JWKIdentifier(string: keyID))
+        guard value >= 65537, value % 2 == 1, let key = try? _RSA.Signing.PublicKey(n: n, e: e) else { return nil }
+        self.key = key
+        fingerprint = SHA256.hash(data: n + e)
     }
 
     /// The claims of a token whose signature this key made.
-    func claims(of token: BearerToken) async throws(AuthFailure) -> ClerkClaims {
-        do {
-            return try await collection.verify(token.text, as: ClerkClaims.self)
-        } catch let error as JWTError where error.errorType == .signatureVerificationFailed {
-            throw .badSignature
-        } catch {
-            throw .malformedClaims
-        }
+    func claims(of token: BearerToken) throws(AuthFailure) -> ClerkClaims {
+        let signature = _RSA.Signing.RSASignature(rawRepresentation: token.signature)
+        let digest = SHA256.hash(data: token.signedBytes)
+        guard key.isValidSignature(signature, for: digest, padding: .insecurePKCS1v1_5) else { throw .badSignature }
+        return try ClerkClaims(payload: token.payload)
     }
 }
 
-/// The claims that are read; judged by `ClerkTokenRules`, not by the library.
-struct ClerkClaims: JWTPayload {
+/// The claims that are read; judged by `ClerkTokenRules`.
+struct ClerkClaims: Sendable {
     let iss: String?
     let sub: String?
-    let aud: Audience?
+    /// A text counts as a list of one.
+    let aud: [String]?
     let azp: String?
     let exp: Double?
     let iat: Double?
     let nbf: Double?
 
-    /// A text or a list of texts.
-    enum Audience: Codable, Sendable, Equatable {
-        case one(String)
-        case several([String])
-
-        init(from decoder: any Decoder) throws {
-            let container = try decoder.singleValueContainer()
-            if let one = try? container.decode(String.self) {
-                self = .one(one)
-            } else {
-                self = .several(try container.decode([String].self))
+    /// - Throws: `.malformedClaims` unless they are one object whose members have the types of RFC 7519.
+    init(payload: [UInt8]) throws(AuthFailure) {
+        guard case .members(let members) = try? JSONReader.read(payload) else { throw .malformedClaims }
+        func value(_ name: String) -> JSONValue { members.first { $0.name == name }?.value ?? .null }
+        iss = try value("iss").text
+        sub = try value("sub").text
+        azp = try value("azp").text
+        exp = try value("exp").number
+        iat = try value("iat").number
+        nbf = try value("nbf").number
+        if case .array(let items) = value("aud") {
+            var texts: [String] = []
+            for item in items {
+                guard case .string(let text) = item else { throw .malformedClaims }
+                texts.append(text)
             }
+            aud = texts
+        } else {
+            aud = try value("aud").text.map { [$0] }
         }
+    }
+}
 
-        func encode(to encoder: any Encoder) throws {
-            var container = encoder.singleValueContainer()
+extension JSONValue {
+    /// Nil for `null`.
+    fileprivate var text: String? {
+        get throws(AuthFailure) {
             switch self {
-            case .one(let one): try container.encode(one)
-            case .several(let several): try container.encode(several)
-            }
-        }
-
-        func contains(_ text: String) -> Bool {
-            switch self {
-            case .one(let one): one == text
-            case .several(let several): several.contains(text)
+            case .null: nil
+            case .string(let text): text
+            default: throw .malformedClaims
             }
         }
     }
 
-    func verify(using algorithm: some JWTAlgorithm) async throws {}
+    /// Nil for `null`.
+    fileprivate var number: Double? {
+        get throws(AuthFailure) {
+            switch self {
+            case .null: nil
+            case .integer(let number): Double(number)
+            case .decimal(let number): number
+            default: throw .malformedClaims
+            }
+        }
+    }
 }

@@ -28,19 +28,19 @@ struct JSONReader {
         while let byte = current, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
     }
 
-    private mutating func take(_ byte: Character) throws(InvalidJSON) {
-        guard current == byte.asciiValue else { throw InvalidJSON() }
+    private mutating func take(_ byte: Unicode.Scalar) throws(InvalidJSON) {
+        guard current == UInt8(ascii: byte) else { throw InvalidJSON() }
         position += 1
     }
 
-    private mutating func takes(_ byte: Character) -> Bool {
-        guard current == byte.asciiValue else { return false }
+    private mutating func takes(_ byte: Unicode.Scalar) -> Bool {
+        guard current == UInt8(ascii: byte) else { return false }
         position += 1
         return true
     }
 
     private mutating func word(_ text: StaticString, _ value: JSONValue) throws(InvalidJSON) -> JSONValue {
-        for character in "\(text)" { try take(character) }
+        for scalar in "\(text)".unicodeScalars { try take(scalar) }
         return value
     }
 
@@ -61,16 +61,14 @@ struct JSONReader {
         guard depth <= Self.maximumDepth else { throw InvalidJSON() }
         try take("{")
         var members: [JSONValue.Member] = []
-        var names: Set<String> = []
+        var names: Set<[UInt8]> = []
         skipSpace()
         if takes("}") { return .members([]) }
         repeat {
             skipSpace()
             let name = try string()
-            // Compared by scalars: canonically equivalent names are different names.
-            guard names.insert(name.unicodeScalars.map { String($0.value) }.joined(separator: ",")).inserted else {
-                throw InvalidJSON()
-            }
+            // Compared by bytes: canonically equivalent names are different names.
+            guard names.insert(Array(name.utf8)).inserted else { throw InvalidJSON() }
             skipSpace()
             try take(":")
             members.append(JSONValue.Member(name: name, value: try value(depth: depth + 1)))
@@ -118,13 +116,19 @@ struct JSONReader {
     private mutating func string() throws(InvalidJSON) -> String {
         try take("\"")
         var text: [UInt8] = []
+        var start = position
         while let byte = current {
             position += 1
             switch byte {
-            case UInt8(ascii: "\""): return String(decoding: text, as: UTF8.self)
-            case UInt8(ascii: "\\"): text += String(try escaped()).utf8
+            case UInt8(ascii: "\""):
+                let rest = bytes[start..<position - 1]
+                return text.isEmpty ? String(decoding: rest, as: UTF8.self) : String(decoding: text + rest, as: UTF8.self)
+            case UInt8(ascii: "\\"):
+                text += bytes[start..<position - 1]
+                text += String(try escaped()).utf8
+                start = position
             case 0..<0x20: throw InvalidJSON()
-            default: text.append(byte)
+            default: break
             }
         }
         throw InvalidJSON()

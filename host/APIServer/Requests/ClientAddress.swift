@@ -1,5 +1,6 @@
 import HTTPTypes
 import HostRuntime
+import NIOCore
 
 /// Who a request comes from, for limits of unauthenticated callers; neither stored nor logged.
 struct ClientAddress: Sendable, Equatable {
@@ -44,5 +45,23 @@ struct ClientAddress: Sendable, Equatable {
         let end = trimmed.lastIndex { $0 != " " && $0 != "\t" }
         guard let end else { return nil }
         return IPAddress(String(trimmed[...end]))
+    }
+}
+
+/// What a client's address is read from, when it is needed: most requests have a user and need none.
+struct ClientSource: Sendable {
+    let peer: SocketAddress?
+    let headers: HTTPFields
+    let trusted: [IPNetwork]
+
+    var address: ClientAddress { ClientAddress(peer: peer.address, headers: headers, trusted: trusted) }
+}
+
+extension SocketAddress? {
+    /// The peer's address; a local socket counts as loopback.
+    fileprivate var address: IPAddress {
+        if let text = self?.ipAddress, let address = IPAddress(String(text.prefix { $0 != "%" })) { return address }
+        guard let loopback = IPAddress("127.0.0.1") else { preconditionFailure("127.0.0.1 is an address") }
+        return loopback
     }
 }

@@ -11,8 +11,15 @@ struct APIResponder: HTTPResponder {
     let table: RouteTable
     let gate: RequestGate
     let accessLog: AccessLog
-    /// Longest time of one request.
-    let timeout: Duration
+    private let deadlines: RequestDeadlines
+
+    /// `timeout` is the longest time of one request.
+    init(table: RouteTable, gate: RequestGate, accessLog: AccessLog, timeout: Duration) {
+        self.table = table
+        self.gate = gate
+        self.accessLog = accessLog
+        deadlines = RequestDeadlines(limit: timeout)
+    }
 
     func respond(to request: Request, context: ConnectionContext) async throws -> Response {
         let started = ContinuousClock.now
@@ -28,7 +35,7 @@ struct APIResponder: HTTPResponder {
             let admitted = AdmittedRequest(
                 route: route, parameters: parameters, request: request, peer: context.peer, requestID: requestID,
                 trace: trace, log: log)
-            let outcome = try await withinTimeout { await gate.answer(admitted) }
+            let outcome = try await withinTimeout(context) { await gate.answer(admitted) }
             limit = outcome.limitHeaders
             answer = try outcome.answer.get()
         } catch {
@@ -50,10 +57,10 @@ struct APIResponder: HTTPResponder {
     }
 
     private func withinTimeout(
-        _ body: @escaping @Sendable () async -> RequestGate.Outcome
+        _ context: ConnectionContext, _ body: @escaping @Sendable () async -> RequestGate.Outcome
     ) async throws(APIError) -> RequestGate.Outcome {
         do {
-            return try await withDeadline(timeout, body)
+            return try await deadlines.run(on: context.executor, body)
         } catch {
             throw APIError(.requestTimeout)
         }
@@ -85,12 +92,12 @@ extension Response {
     /// An answer to HEAD has every header, the length included, and no body.
     fileprivate init(_ answer: APIAnswer, extra: HTTPFields, requestID: RequestID, withoutBody: Bool) {
         var headers = answer.headers
-        for field in extra { headers[field.name] = field.value }
-        headers[.xRequestID] = requestID.text
-        headers[.cacheControl] = "no-store"
-        headers[.xContentTypeOptions] = "nosniff"
-        headers[.contentType] = answer.contentType
-        headers[.contentLength] = String(answer.body.count)
+        headers.append(contentsOf: extra)
+        headers.append(HTTPField(name: .xRequestID, value: requestID.text))
+        headers.append(HTTPField(name: .cacheControl, value: "no-store"))
+        headers.append(HTTPField(name: .xContentTypeOptions, value: "nosniff"))
+        headers.append(HTTPField(name: .contentType, value: answer.contentType))
+        headers.append(HTTPField(name: .contentLength, value: String(answer.body.count)))
         let body = withoutBody ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body))
         self.init(status: answer.status, headers: headers, body: body)
     }

@@ -37,11 +37,11 @@ struct RequestGate: Sendable {
     func answer(_ admitted: AdmittedRequest) async -> Outcome {
         var limit = HTTPFields()
         do throws(APIError) {
-            let client = ClientAddress(
-                peer: admitted.peer.address, headers: admitted.request.headers, trusted: trustedProxies)
+            let client = ClientSource(
+                peer: admitted.peer, headers: admitted.request.headers, trusted: trustedProxies)
             switch admitted.route.handler {
             case .open(let handle):
-                try await admit(admitted.route.bucket, client.limitSubject, &limit)
+                try await admit(admitted.route.bucket, client.address.limitSubject, &limit)
                 let call = try await call(admitted)
                 return Outcome(answer: .success(try await handle(call)), limitHeaders: limit)
             case .user(let handle), .formerUser(let handle):
@@ -58,7 +58,7 @@ struct RequestGate: Sendable {
         }
     }
 
-    private func user(of admitted: AdmittedRequest, from client: ClientAddress) async throws(APIError) -> UserID {
+    private func user(of admitted: AdmittedRequest, from client: ClientSource) async throws(APIError) -> UserID {
         guard let authenticator else { throw APIError(.unauthorized) }
         let admitsDeleted = if case .formerUser = admitted.route.handler { true } else { false }
         return try await authenticator.user(
@@ -98,6 +98,7 @@ struct RequestGate: Sendable {
     }
 
     private func fields(of request: Request, _ kind: Route.Body) async throws(APIError) -> RequestFields {
+        guard kind != .none else { return .none }
         let isJSON = MediaType.isJSON(request.headers[values: .contentType])
         switch kind {
         case .none: return .none
@@ -139,14 +140,5 @@ enum MediaType {
         }
         guard parts.first == "application/json" else { return false }
         return parts.dropFirst().allSatisfy { $0 == "charset=utf-8" || $0 == "charset=\"utf-8\"" }
-    }
-}
-
-extension SocketAddress? {
-    /// The peer's address; a local socket counts as loopback.
-    fileprivate var address: IPAddress {
-        if let text = self?.ipAddress, let address = IPAddress(String(text.prefix { $0 != "%" })) { return address }
-        guard let loopback = IPAddress("127.0.0.1") else { preconditionFailure("127.0.0.1 is an address") }
-        return loopback
     }
 }

@@ -12,13 +12,17 @@ struct RouteTable: Sendable {
 
     /// Rows by number of segments.
     private let rows: [Int: [(segments: [Substring], route: Route)]]
+    /// Rows without placeholders, by path: most requests end here.
+    private let literals: [String: [Route]]
 
     init(_ routes: [Route]) {
         let parsed = routes.map { route in (segments: Self.segments(route.template), route: route) }
         rows = Dictionary(grouping: parsed) { $0.segments.count }
+        literals = Dictionary(grouping: routes.filter { !$0.template.contains("{") }, by: \.template)
     }
 
     func resolve(_ method: HTTPRequest.Method, _ path: String) -> Resolution {
+        if let route = literals[path]?.first(where: { $0.method == method }) { return .route(route, parameters: [:]) }
         let segments = Self.segments(path)
         let matches = (rows[segments.count] ?? []).compactMap { row -> (Route, [String: String])? in
             Self.match(row.segments, segments).map { (row.route, $0) }

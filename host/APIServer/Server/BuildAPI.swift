@@ -11,7 +11,8 @@ func buildAPI(
     let configuration = dependencies.configuration
     let accessLog = AccessLog(log: dependencies.log, metrics: dependencies.metrics)
     let authenticator = Authenticator(
-        keys: dependencies.keys, rules: ClerkTokenRules(configuration.clerk), accounts: dependencies.accounts,
+        keys: dependencies.keys, rules: ClerkTokenRules(configuration.clerk),
+        verified: VerifiedTokens(capacity: configuration.clerk.verifiedTokens), accounts: dependencies.accounts,
         limiter: dependencies.limiter, metrics: dependencies.metrics, now: wallClock)
     let repeatable = RepeatableRequests(
         answers: dependencies.repositories.answers, enclave: dependencies.enclave,

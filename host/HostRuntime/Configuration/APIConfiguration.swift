@@ -62,6 +62,8 @@ public struct ClerkConfiguration: Sendable {
     public let minimumRefreshInterval: Duration
     public let unknownKeyLifetime: Duration
     public let fetchTimeout: Duration
+    /// Tokens whose signature is remembered; 0: each is checked at each request.
+    public let verifiedTokens: Int
 
     public init(reading reader: inout ConfigurationReader) {
         let issuerURL = reader.requiredURL("CLERK_ISSUER")
@@ -89,5 +91,6 @@ public struct ClerkConfiguration: Sendable {
         minimumRefreshInterval = reader.seconds("CLERK_JWKS_MIN_REFRESH_SECONDS")
         unknownKeyLifetime = reader.seconds("CLERK_JWKS_NEGATIVE_TTL_SECONDS")
         fetchTimeout = reader.milliseconds("CLERK_JWKS_TIMEOUT_MS")
+        verifiedTokens = reader.integer("CLERK_VERIFIED_TOKENS")
     }
 }

@@ -72,6 +72,9 @@ extension EnvironmentCatalogue {
             "CLERK_JWKS_NEGATIVE_TTL_SECONDS", .api, .api, .value("60"), .integer(1...3600),
             meaning: "how long an unknown kid is remembered"),
         row("CLERK_JWKS_TIMEOUT_MS", .api, .api, .value("3000"), .integer(100...15000), meaning: "fetch timeout"),
+        row(
+            "CLERK_VERIFIED_TOKENS", .api, .api, .value("10000"), .integer(0...100_000),
+            meaning: "tokens whose signature is remembered, every other rule being checked at each request; 0: none"),
     ]
 
     static let storageRows: [EnvironmentVariable] = [

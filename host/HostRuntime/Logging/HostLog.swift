@@ -58,16 +58,18 @@ public struct HostLog: Sendable {
     }
 
     func write(_ level: HostLogLevel, _ name: String, _ fields: [(name: String, value: LogField.Value)]) {
-        var fixed: [(String, LogField.Value)] = [
-            ("ts", .text(timestamp())), ("level", .text(level.rawValue)), ("process", .text(process.logName)),
-            ("event", .text(name)),
-        ]
-        if let requestID { fixed.append(("request_id", .text(requestID.text))) }
+        var all: [(String, LogField.Value)] = []
+        all.reserveCapacity(7 + fields.count)
+        all.append(("ts", .text(timestamp())))
+        all.append(("level", .text(level.rawValue)))
+        all.append(("process", .text(process.logName)))
+        all.append(("event", .text(name)))
+        if let requestID { all.append(("request_id", .text(requestID.text))) }
         if let trace {
-            fixed.append(("trace_id", .text(trace.traceID)))
-            fixed.append(("span_id", .text(trace.spanID)))
+            all.append(("trace_id", .text(trace.traceID)))
+            all.append(("span_id", .text(trace.spanID)))
         }
-        sink.emit(LogLine.render(fixed + fields, as: format))
+        sink.emit(LogLine.render(all + fields, as: format))
     }
 }
 
@@ -77,13 +79,23 @@ private func timestamp() -> String {
     unsafe clock_gettime(CLOCK_REALTIME, &now)
     var parts = unsafe tm()
     unsafe gmtime_r(&now.tv_sec, &parts)
-    func padded(_ number: some BinaryInteger, _ width: Int) -> String {
-        let digits = String(number)
-        return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    var text: [UInt8] = []
+    text.reserveCapacity(24)
+    func append(_ number: some BinaryInteger, _ width: Int, then end: Unicode.Scalar) {
+        var (rest, divisor) = (Int(number), 1)
+        for _ in 1..<width { divisor *= 10 }
+        for _ in 0..<width {
+            text.append(UInt8(ascii: "0") + UInt8(rest / divisor % 10))
+            (rest, divisor) = (rest % divisor, max(1, divisor / 10))
+        }
+        text.append(UInt8(ascii: end))
     }
-    let date =
-        unsafe "\(padded(parts.tm_year + 1900, 4))-\(padded(parts.tm_mon + 1, 2))-\(padded(parts.tm_mday, 2))"
-    let time =
-        unsafe "\(padded(parts.tm_hour, 2)):\(padded(parts.tm_min, 2)):\(padded(parts.tm_sec, 2))"
-    return "\(date)T\(time).\(padded(now.tv_nsec / 1_000_000, 3))Z"
+    unsafe append(parts.tm_year + 1900, 4, then: "-")
+    unsafe append(parts.tm_mon + 1, 2, then: "-")
+    unsafe append(parts.tm_mday, 2, then: "T")
+    unsafe append(parts.tm_hour, 2, then: ":")
+    unsafe append(parts.tm_min, 2, then: ":")
+    unsafe append(parts.tm_sec, 2, then: ".")
+    append(now.tv_nsec / 1_000_000, 3, then: "Z")
+    return String(decoding: text, as: UTF8.self)
 }

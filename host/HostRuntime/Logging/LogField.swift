@@ -92,7 +92,12 @@ public struct LogField: Sendable {
     /// Whether the value may stand in a log line.
     var isAllowed: Bool {
         guard case .text(let text) = value else { return true }
-        return text.utf8.count <= 256 && isASCIIWord(text, also: " ._:/<>{}+=,@()-")
+        return text.utf8.count <= 256 && text.utf8.allSatisfy { $0 < 0x80 && Self.isHarmless[Int($0)] }
+    }
+
+    /// By ASCII byte.
+    private static let isHarmless: [Bool] = (UInt8(0)..<0x80).map { byte in
+        isASCIIWord(String(Unicode.Scalar(byte)), also: " ._:/<>{}+=,@()-")
     }
 }
 

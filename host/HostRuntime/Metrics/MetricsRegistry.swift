@@ -14,6 +14,12 @@ public final class MetricsRegistry: Sendable {
         var buckets: [UInt64]
         var count: UInt64 = 0
         var sum = 0.0
+
+        mutating func add(_ value: Double, bucket: Int?) {
+            if let bucket { buckets[bucket] += 1 }
+            count += 1
+            sum += value
+        }
     }
 
     struct State {
@@ -73,12 +79,9 @@ public final class MetricsRegistry: Sendable {
         let bounds = metric.buckets
         state.withLock { state in
             let key = state.key(metric, labels)
-            var histogram =
-                state.histograms[metric]?[key] ?? Histogram(buckets: [UInt64](repeating: 0, count: bounds.count))
-            if let index = bounds.firstIndex(where: { seconds <= $0 }) { histogram.buckets[index] += 1 }
-            histogram.count += 1
-            histogram.sum += seconds
-            state.histograms[metric, default: [:]][key] = histogram
+            let index = bounds.firstIndex { seconds <= $0 }
+            state.histograms[metric, default: [:]][key, default: Histogram(buckets: bounds.map { _ in 0 })]
+                .add(seconds, bucket: index)
         }
     }
 
@@ -103,13 +106,13 @@ extension MetricsRegistry.State {
     /// The label values in the metric's order, each short, and none beyond the greatest number of them.
     mutating func key(_ metric: Metric, _ labels: MetricsRegistry.Labels) -> [String] {
         metric.labels.map { label in
-            let value = String((labels[label] ?? "").prefix(128))
-            var known = labelValues[MetricsRegistry.LabelKey(metric: metric, label: label)] ?? []
-            if known.contains(value) { return value }
+            let given = labels[label] ?? ""
+            let value = given.utf8.count <= 128 ? given : String(given.prefix(128))
+            let place = MetricsRegistry.LabelKey(metric: metric, label: label)
+            if labelValues[place]?.contains(value) == true { return value }
             // The last place is kept for "other".
-            guard known.count < MetricsRegistry.maximumLabelValues - 1 else { return "other" }
-            known.insert(value)
-            labelValues[MetricsRegistry.LabelKey(metric: metric, label: label)] = known
+            guard labelValues[place]?.count ?? 0 < MetricsRegistry.maximumLabelValues - 1 else { return "other" }
+            labelValues[place, default: []].insert(value)
             return value
         }
     }

@@ -85,9 +85,15 @@ private func randomUUID() -> String {
     var generator = SystemRandomNumberGenerator()
     let high = generator.next() & 0xffff_ffff_ffff_0fff | 0x4000
     let low = generator.next() & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000
-    let digits = Array(hex(high) + hex(low))
-    let ends = [0..<8, 8..<12, 12..<16, 16..<20, 20..<32]
-    return ends.map { String(digits[$0]) }.joined(separator: "-")
+    var text: [UInt8] = []
+    text.reserveCapacity(36)
+    for (number, hyphens) in [(high, [8, 12]), (low, [0, 4])] {
+        for digit in 0..<16 {
+            if hyphens.contains(digit) { text.append(UInt8(ascii: "-")) }
+            text.append(hexDigit(number, digit))
+        }
+    }
+    return String(decoding: text, as: UTF8.self)
 }
 
 private func nonZero(_ generator: inout some RandomNumberGenerator) -> UInt64 {
@@ -99,8 +105,13 @@ private func nonZero(_ generator: inout some RandomNumberGenerator) -> UInt64 {
 }
 
 private func hex(_ number: UInt64) -> String {
-    let digits = String(number, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
+    String(decoding: (0..<16).map { hexDigit(number, $0) }, as: UTF8.self)
+}
+
+/// One of the 16 digits, the most significant first.
+private func hexDigit(_ number: UInt64, _ position: Int) -> UInt8 {
+    let value = UInt8(truncatingIfNeeded: number >> UInt64(60 - 4 * position)) & 15
+    return value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") - 10 + value
 }
 
 private func isLowerHex(_ text: Substring) -> Bool {

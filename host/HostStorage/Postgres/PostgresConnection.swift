@@ -13,6 +13,8 @@ internal import CPostgres
     private(set) var sent: FIFO<PostgresCall> = FIFO()
     private(set) var isBroken = false
     var wantsToWrite = false
+    /// What the loop was last told of `wantsToWrite`.
+    var isWatchedForWriting = false
     /// When the oldest unanswered statement became the oldest.
     private(set) var headSince = Instant.now
 

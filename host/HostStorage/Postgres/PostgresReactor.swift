@@ -93,6 +93,8 @@ final class PostgresReactor {
     /// After anything was done with a connection: drop it if it broke, else watch for what it needs.
     func settle(_ slot: Int, _ connection: PostgresConnection) {
         guard !connection.isBroken else { return drop(slot, .unavailable) }
+        guard connection.wantsToWrite != connection.isWatchedForWriting else { return }
+        connection.isWatchedForWriting = connection.wantsToWrite
         watch(connection.handle.socket, slot: slot, write: connection.wantsToWrite, isNew: false)
     }
 

@@ -10,7 +10,7 @@ import Synchronization
 public final class RedisConnection: Sendable {
     private enum Phase {
         case connecting
-        case connected(any Channel)
+        case connected(RedisOutbox)
         case away
         case stopped
     }
@@ -20,7 +20,7 @@ public final class RedisConnection: Sendable {
         var failures = 0
         /// First word of what the server refused the greeting with, like `WRONGPASS`, until it takes one.
         var refusal: String?
-        var waiters: [CheckedContinuation<(any Channel)?, Never>] = []
+        var waiters: [CheckedContinuation<RedisOutbox?, Never>] = []
     }
 
     private let configuration: RedisOptions
@@ -51,12 +51,12 @@ public final class RedisConnection: Sendable {
     /// Closes the connection; every command fails from now on.
     public func shutdown() {
         let (channel, waiters) = state.withLock {
-            state -> ((any Channel)?, [CheckedContinuation<(any Channel)?, Never>]) in
+            state -> ((any Channel)?, [CheckedContinuation<RedisOutbox?, Never>]) in
             defer {
                 state.phase = .stopped
                 state.waiters = []
             }
-            if case .connected(let channel) = state.phase { return (channel, state.waiters) }
+            if case .connected(let outbox) = state.phase { return (outbox.channel, state.waiters) }
             return (nil, state.waiters)
         }
         for waiter in waiters { waiter.resume(returning: nil) }
@@ -72,10 +72,10 @@ public final class RedisConnection: Sendable {
     /// Sends one command and waits for its answer, at most the configured time.
     public func command(_ arguments: [RedisArgument]) async throws(RedisError) -> RedisReply {
         guard let bytes = RedisEncoder.encode(arguments.map(\.bytes)) else { throw .unavailable }
-        guard let channel = await channel() else {
+        guard let outbox = await outbox() else {
             throw state.withLock { $0.refusal.map(RedisError.refused) ?? .unavailable }
         }
-        return try await send(bytes, on: channel).get()
+        return try await send(bytes, by: outbox).get()
     }
 
     /// Runs a script by its hash, and in full when Redis does not know it yet.
@@ -91,22 +91,20 @@ public final class RedisConnection: Sendable {
         return try await command(["EVAL", RedisArgument(script.text)] + rest)
     }
 
-    private func send(_ bytes: [UInt8], on channel: any Channel) async -> Result<RedisReply, RedisError> {
+    private func send(_ bytes: [UInt8], by outbox: RedisOutbox) async -> Result<RedisReply, RedisError> {
         let deadline = NIODeadline.now() + timeout
-        return await withCheckedContinuation { continuation in
-            let request = RedisRequest(bytes, deadline: deadline, continuation)
-            channel.writeAndFlush(request).whenFailure { _ in request.answer(.failure(.unavailable)) }
-        }
+        return await withCheckedContinuation { outbox.send(RedisRequest(bytes, deadline: deadline, $0)) }
     }
 
     private var timeout: TimeAmount { .nanoseconds(Int64(configuration.timeout.wholeNanoseconds)) }
 
-    /// The open channel. The first connect is waited for, a failed Redis is not.
-    private func channel() async -> (any Channel)? {
-        await withCheckedContinuation { continuation in
-            let answer = state.withLock { state -> (any Channel)?? in
+    /// Of the open connection. The first connect is waited for, a failed Redis is not.
+    private func outbox() async -> RedisOutbox? {
+        if let open = state.withLock({ if case .connected(let outbox) = $0.phase { outbox } else { nil } }) { return open }
+        return await withCheckedContinuation { continuation in
+            let answer = state.withLock { state -> RedisOutbox?? in
                 switch state.phase {
-                case .connected(let channel): return .some(channel)
+                case .connected(let outbox): return .some(outbox)
                 case .connecting where state.failures == 0 && state.waiters.count < RedisHandler.maximumWaiting:
                     state.waiters.append(continuation)
                     return nil
@@ -165,33 +163,34 @@ public final class RedisConnection: Sendable {
         if url.database != 0 { greeting.append(["SELECT", RedisArgument(url.database)]) }
         greeting.append(["PING"])
         let commands = greeting.compactMap { RedisEncoder.encode($0.map(\.bytes)) }
+        let outbox = RedisOutbox(channel)
         Task { [weak self] in
             for command in commands {
-                let answer = await self?.send(command, on: channel)
+                let answer = await self?.send(command, by: outbox)
                 if case .failure(.refused(let word)) = answer { self?.state.withLock { $0.refusal = word } }
                 guard case .success = answer else { return channel.close(promise: nil) }
             }
-            if let self { opened(channel) } else { channel.close(promise: nil) }
+            if let self { opened(outbox) } else { channel.close(promise: nil) }
         }
     }
 
-    private func opened(_ channel: any Channel) {
-        let waiters = state.withLock { state -> [CheckedContinuation<(any Channel)?, Never>]? in
-            guard case .connecting = state.phase, channel.isActive else { return nil }
-            state.phase = .connected(channel)
+    private func opened(_ outbox: RedisOutbox) {
+        let waiters = state.withLock { state -> [CheckedContinuation<RedisOutbox?, Never>]? in
+            guard case .connecting = state.phase, outbox.channel.isActive else { return nil }
+            state.phase = .connected(outbox)
             state.failures = 0
             state.refusal = nil
             defer { state.waiters = [] }
             return state.waiters
         }
-        guard let waiters else { return channel.close(promise: nil) }
-        for waiter in waiters { waiter.resume(returning: channel) }
+        guard let waiters else { return outbox.channel.close(promise: nil) }
+        for waiter in waiters { waiter.resume(returning: outbox) }
     }
 
     private func lost(_ channel: any Channel) {
         let wasOpen = state.withLock { state in
             guard case .connected(let current) = state.phase else { return false }
-            return current === channel
+            return current.channel === channel
         }
         guard wasOpen else { return failed() }
         state.withLock { $0.phase = .away }
@@ -199,7 +198,7 @@ public final class RedisConnection: Sendable {
     }
 
     private func failed() {
-        let (waiters, pause) = state.withLock { state -> ([CheckedContinuation<(any Channel)?, Never>], Duration?) in
+        let (waiters, pause) = state.withLock { state -> ([CheckedContinuation<RedisOutbox?, Never>], Duration?) in
             guard case .connecting = state.phase else { return ([], nil) }
             state.phase = .away
             let pause = min(StorageLimits.firstBackOff * (1 << min(state.failures, 8)), StorageLimits.longestBackOff)
