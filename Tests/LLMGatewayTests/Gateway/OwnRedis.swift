@@ -7,14 +7,15 @@ import Synchronization
 final class OwnRedis: Sendable {
     let url: String
     private let folder: URL
-    private let port: Int
+    private let socket: String
     private let process = Mutex<Process?>(nil)
 
     init() throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "redis-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        port = Int.random(in: 30_000..<60_000)
-        url = "redis://127.0.0.1:\(port)/0"
+        // A socket of its own: a port could be another's.
+        socket = folder.appending(path: "redis.sock").path
+        url = "unix://\(socket)"
     }
 
     /// Starts it and waits until it answers.
@@ -22,8 +23,9 @@ final class OwnRedis: Sendable {
         let child = Process()
         child.executableURL = URL(filePath: "/usr/bin/redis-server")
         child.arguments = [
-            "--port", "\(port)", "--bind", "127.0.0.1", "--dir", folder.path, "--appendonly", "yes", "--appendfsync",
-            "always", "--save", "", "--daemonize", "no",
+            "--port", "0", "--unixsocket", socket, "--dir", folder.path, "--appendonly", "yes", "--appendfsync",
+            "always",
+            "--save", "", "--daemonize", "no",
         ]
         child.standardOutput = FileHandle.nullDevice
         child.standardError = FileHandle.nullDevice

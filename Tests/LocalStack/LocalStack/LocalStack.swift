@@ -12,6 +12,8 @@ public actor LocalStack {
     public private(set) var relay: RecordingRelay?
     private var processes: [String: ManagedProcess] = [:]
     private var folderLock: Int32?
+    /// Whether the folder is this launcher's; false where another one runs in it.
+    public var hasFolder: Bool { folderLock != nil }
     let progress: @Sendable (String) -> Void
 
     /// A system that is not started; `progress` gets one line per step.

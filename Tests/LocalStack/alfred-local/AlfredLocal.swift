@@ -39,13 +39,15 @@ struct AlfredLocal: AsyncParsableCommand {
         }
         settings.fastPostgres = serve
         let stack = LocalStack(settings) { line in say("   \(line)") }
-        let stopping = Interruption()
+        let stopping = Interruption.shared
         do {
             try await tell(on: stack, until: stopping)
         } catch {
+            // Where another launcher has the folder, the logs in it are not of this start.
+            let logs = await stack.hasFolder ? "\nLogs: \(settings.state.appending(path: "logs").path)" : ""
             await stack.stop()
             if stopping.isRequested { throw ExitCode(130) }
-            say("\nFAILED: \(error)\nLogs: \(settings.state.appending(path: "logs").path)")
+            say("\nFAILED: \(error)\(logs)")
             throw ExitCode(1)
         }
         await stack.stop()
@@ -104,7 +106,11 @@ extension DefaultStringInterpolation {
     }
 }
 
-/// Prints a line at once, whatever standard output is.
+/// Prints a line at once, whatever standard output is. Where nobody reads it any more, everything is stopped.
 func say(_ line: String) {
-    FileHandle.standardOutput.write(Data((line + "\n").utf8))
+    do {
+        try FileHandle.standardOutput.write(contentsOf: Data((line + "\n").utf8))
+    } catch {
+        Interruption.shared.request()
+    }
 }

@@ -37,6 +37,8 @@ public struct OperationsListener: Service {
         let listener = HTTPListener(
             name: "operations", address: address, maximumConnections: 64, responder: responder, accessLog: accessLog,
             onListening: onListening)
-        try await listener.application.run()
+        try await NamedListener(
+            variable: "METRICS_BIND_ADDR", address: address, log: accessLog.log, listener: listener.application
+        ).run()
     }
 }

@@ -51,7 +51,10 @@ public enum APIServerProgram {
         } else {
             isMeasured.set()
         }
-        services.append(buildAPI(dependencies) { _ in isServing.set() })
+        services.append(
+            NamedListener(
+                variable: "API_BIND_ADDR", address: configuration.api.bindAddress, log: log,
+                listener: buildAPI(dependencies) { _ in isServing.set() }))
         services.append(announcer)
         var group = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint],

@@ -1,8 +1,10 @@
+import Glibc
 import HostRuntime
 import Hummingbird
 import HummingbirdCore
 import Logging
 import NIOCore
+import ServiceLifecycle
 
 /// A Hummingbird server on one address, with this module's limits and error answers.
 struct HTTPListener: Sendable {
@@ -32,5 +34,22 @@ struct HTTPListener: Sendable {
                 onListening(port)
             },
             logger: logger)
+    }
+}
+
+/// Runs a listener, and names variable and port in the log where another process has them.
+struct NamedListener: Service {
+    let variable: String
+    let address: HostRuntime.BindAddress
+    let log: HostLog
+    let listener: any Service
+
+    func run() async throws {
+        do {
+            try await listener.run()
+        } catch let error as IOError where error.errnoCode == EADDRINUSE {
+            log.event("address_in_use", .error, [LogField(.variable, variable), LogField(.port, address.port)])
+            throw error
+        }
     }
 }

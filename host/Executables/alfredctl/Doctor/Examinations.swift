@@ -32,10 +32,11 @@ struct DatabaseExamination {
     }
 }
 
-/// Whether Redis answers; the operator's own configuration has no Redis, so it is named by `REDIS_URL` if set.
+/// Whether Redis answers; the operator's own configuration has no Redis, so it is the API's `REDIS_URL`, if set.
 struct RedisExamination {
     func finding() async -> Finding {
-        guard let url = ProcessInfo.processInfo.environment["REDIS_URL"], !url.isEmpty else {
+        let environment = ConfigurationReader(EnvironmentSource.load(process: .api))
+        guard let url = environment.given("REDIS_URL") else {
             return Finding(name: "redis", verdict: .skipped, detail: "REDIS_URL is not set here")
         }
         do throws(RedisError) {
