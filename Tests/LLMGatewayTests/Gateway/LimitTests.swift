@@ -139,9 +139,10 @@ extension GatewayTests {
                 return
             }
             try await server.start()
+            let reliability = try #require(gateway.reliability)
             let end = ContinuousClock.now + .seconds(20)
-            while gateway.reliability.isLocal, ContinuousClock.now < end {
-                await gateway.reliability.recover()
+            while reliability.isLocal, ContinuousClock.now < end {
+                await reliability.recover()
                 try await Task.sleep(for: .milliseconds(20))
             }
             let back = try await stand.ask(user: user).get()

@@ -13,11 +13,14 @@ public struct AuditModel: Sendable, Equatable {
     public var cost: Int?
     public var isCached: Bool?
     public var isBudgetRouted: Bool?
+    /// While the provider fails for long, and once when that has ended.
+    public var degradation: AuditDegradation?
 
     public init(
         outcome: String, model: String? = nil, errorType: String? = nil, providerRequestID: String? = nil,
         latencyMilliseconds: Int? = nil, promptTokens: Int? = nil, completionTokens: Int? = nil, cost: Int? = nil,
-        isCached: Bool? = nil, isBudgetRouted: Bool? = nil
+        isCached: Bool? = nil, isBudgetRouted: Bool? = nil,
+        degradation: AuditDegradation? = nil
     ) {
         self.outcome = outcome
         self.model = model
@@ -29,6 +32,7 @@ public struct AuditModel: Sendable, Equatable {
         self.cost = cost
         self.isCached = isCached
         self.isBudgetRouted = isBudgetRouted
+        self.degradation = degradation
     }
 
     var fields: [(String, AuditValue)] {
@@ -44,7 +48,26 @@ public struct AuditModel: Sendable, Equatable {
             ("llm_total_tokens", total.map(AuditValue.int)), ("llm_estimated_cost_usd", cost.map(AuditValue.usd)),
             ("llm_cache_hit", isCached.map(AuditValue.bool)),
             ("llm_budget_routed", isBudgetRouted.map(AuditValue.bool)),
+            ("llm_degradation_provider", degradation.map { .code($0.provider) }),
+            ("llm_provider_degradation_failures", degradation.map { .int($0.failures) }),
+            ("llm_provider_degradation_seconds", degradation.map { .int($0.seconds) }),
+            ("llm_provider_recovered", degradation.map { .bool($0.hasRecovered) }),
         ]
         return found.compactMap { name, value in value.map { (name, $0) } }
+    }
+}
+
+/// A long row of failures of a provider, as one process sees it.
+public struct AuditDegradation: Sendable, Equatable {
+    public var provider: String
+    public var failures: Int
+    public var seconds: Int
+    public var hasRecovered: Bool
+
+    public init(provider: String, failures: Int, seconds: Int, hasRecovered: Bool) {
+        self.provider = provider
+        self.failures = failures
+        self.seconds = seconds
+        self.hasRecovered = hasRecovered
     }
 }

@@ -7,7 +7,11 @@ extension CapabilityResult {
         let (seconds, attoseconds) = elapsed.components
         var audit = AuditModel(
             outcome: error == nil ? "success" : error?.isDenial == true ? "denied" : "failure",
-            errorType: error?.name, latencyMilliseconds: Int(seconds * 1000 + attoseconds / 1_000_000_000_000_000))
+            errorType: error?.name, latencyMilliseconds: Int(seconds * 1000 + attoseconds / 1_000_000_000_000_000),
+            degradation: degradation.map {
+                AuditDegradation(
+                    provider: $0.provider, failures: $0.failures, seconds: $0.seconds, hasRecovered: $0.hasRecovered)
+            })
         guard let completion else { return audit }
         audit.model = completion.model
         audit.providerRequestID = completion.providerRequestID

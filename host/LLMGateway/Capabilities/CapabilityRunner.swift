@@ -17,6 +17,8 @@ public struct CapabilityResult: Sendable {
     public let completion: LLMCompletion?
     /// Of the call to the gateway; nil when no model was asked.
     public let elapsed: Duration?
+    /// While the provider fails for long, and once when that has ended.
+    public var degradation: ProviderDegradation?
 
     /// A model has seen the material, whether or not its answer could be used.
     public var isJudged: Bool {
@@ -72,19 +74,22 @@ public struct CapabilityRunner: Sendable {
         }
         guard let model else { return fallback(nil, nil, nil) }
         let start = ContinuousClock.now
-        do throws(LLMError) {
-            let completion = try await model.complete(Self.request(context, for: requester))
-            let elapsed = ContinuousClock.now - start
+        let response = await model.respond(to: Self.request(context, for: requester))
+        let elapsed = ContinuousClock.now - start
+        var result: CapabilityResult
+        switch response.outcome {
+        case .success(let completion):
             // The gateway has checked it; what is shown depends on this check alone.
             switch context.capability.judge(completion.text) {
             case .success(let output):
-                return CapabilityResult(
+                result = CapabilityResult(
                     output: output, source: .model, error: nil, completion: completion, elapsed: elapsed)
-            case .failure(let rejection): return fallback(.outputRejected(rejection.rules), completion, elapsed)
+            case .failure(let rejection): result = fallback(.outputRejected(rejection.rules), completion, elapsed)
             }
-        } catch {
-            return fallback(error, nil, ContinuousClock.now - start)
+        case .failure(let error): result = fallback(error, nil, elapsed)
         }
+        result.degradation = response.degradation
+        return result
     }
 
     /// What a model is sent for a context.

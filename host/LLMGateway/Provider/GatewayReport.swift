@@ -11,6 +11,7 @@ final class GatewayReport: Sendable {
     private struct Streak {
         var failures = 0
         var since = ContinuousClock.now
+        var last = ContinuousClock.now
         var isAlerted = false
     }
 
@@ -25,9 +26,10 @@ final class GatewayReport: Sendable {
 
     func priceTableWrong(_ model: String) { log.event("llm_price_table_wrong", .warn, [LogField(.model, model)]) }
 
+    /// Tells of a request; what comes back is the row of failures that is an alert, or was one until now.
     func finished(
         _ request: LLMRequest, _ outcome: Result<LLMCompletion, LLMError>, _ run: GatewayRun, latency: Duration
-    ) {
+    ) -> ProviderDegradation? {
         let completion = try? outcome.get()
         var failure: LLMError?
         if case .failure(let error) = outcome { failure = error }
@@ -52,7 +54,7 @@ final class GatewayReport: Sendable {
         }
         log.with(requestID: request.requestID, trace: request.trace?.child())
             .event("llm_request", failure == nil ? .info : .warn, fields)
-        note(failure)
+        return note(failure, provider: Self.provider(answered))
     }
 
     private func gatewayModel(_ run: GatewayRun) -> String { run.gateway.configuration.primaryModel }
@@ -89,21 +91,35 @@ final class GatewayReport: Sendable {
     }
 
     /// One alert for a long row of failures, one word when it ends; our own denials tell nothing of the provider.
-    private func note(_ failure: LLMError?) {
-        guard failure?.isDenial != true else { return }
-        let (alerts, recovers) = streak.withLock { streak -> (Bool, Bool) in
+    func note(
+        _ failure: LLMError?, provider: String, at now: ContinuousClock.Instant = .now
+    ) -> ProviderDegradation? {
+        guard failure?.isDenial != true else { return nil }
+        let (isNew, degradation) = streak.withLock { streak -> (Bool, ProviderDegradation?) in
+            func told(recovered: Bool) -> ProviderDegradation {
+                ProviderDegradation(
+                    provider: provider, failures: streak.failures,
+                    seconds: Int((streak.last - streak.since).components.seconds), hasRecovered: recovered)
+            }
             guard failure != nil else {
                 defer { streak = Streak() }
-                return (false, streak.isAlerted)
+                return (streak.isAlerted, streak.isAlerted ? told(recovered: true) : nil)
             }
-            if streak.failures == 0 { streak.since = .now }
+            if streak.failures == 0 { streak.since = now }
             streak.failures += 1
-            let isLong = streak.failures >= Self.alertFailures && .now - streak.since >= Self.alertSpan
-            guard isLong, !streak.isAlerted else { return (false, false) }
-            streak.isAlerted = true
-            return (true, false)
+            streak.last = now
+            let wasAlerted = streak.isAlerted
+            streak.isAlerted =
+                wasAlerted || streak.failures >= Self.alertFailures && now - streak.since >= Self.alertSpan
+            return (streak.isAlerted && !wasAlerted, streak.isAlerted ? told(recovered: false) : nil)
         }
-        if alerts { log.event("llm_provider_degradation_alert", .error) }
-        if recovers { log.event("llm_provider_degradation_recovered", .info) }
+        if let degradation, isNew {
+            if degradation.hasRecovered {
+                log.event("llm_provider_degradation_recovered", .info)
+            } else {
+                log.event("llm_provider_degradation_alert", .error)
+            }
+        }
+        return degradation
     }
 }

@@ -78,7 +78,7 @@ struct GatewayRun {
         {
             settlement.cache = (cacheKey, sealed)
         }
-        await gateway.reliability.settle(settlement)
+        await gateway.admissions.settle(settlement)
         return try outcome.get()
     }
 
@@ -166,7 +166,7 @@ struct GatewayRun {
 
     /// Settles what a try used and sets aside for the next one; without room nothing is set aside any more.
     private mutating func reserve(models: [String], messages: [LLMMessage]? = nil) async throws(LLMError) {
-        let verdict = await gateway.reliability.reserve(
+        let verdict = await gateway.admissions.reserve(
             claim(models: models, messages: messages), previous: admission, cost: used.isUsed ? used.cost : 0)
         used = (0, false)
         admission.id = ""

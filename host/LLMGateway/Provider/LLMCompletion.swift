@@ -109,4 +109,6 @@ public enum LLMError: Error, Equatable, Sendable {
 public protocol LanguageModel: Sendable {
     /// Answers once, or says why not; a cancelled caller cancels the call to the provider.
     func complete(_ request: LLMRequest) async throws(LLMError) -> LLMCompletion
+    /// The same, with what the provider's row of failures, if any, has come to.
+    func respond(to request: LLMRequest) async -> LLMResponse
 }

@@ -10,8 +10,10 @@ public final class LLMGateway: LanguageModel, Service {
     let budgetModel: String
     let prices: PriceTable
     let client: OpenRouterClient
-    let reliability: Reliability
-    let sealing: any AnswerSealing
+    let admissions: any AdmissionControl
+    /// Nil without Redis: then a limit of this process alone holds, and nothing is cached.
+    let reliability: Reliability?
+    let sealing: (any AnswerSealing)?
     let report: GatewayReport
 
     /// - Throws: when the price table cannot be read.
@@ -24,30 +26,53 @@ public final class LLMGateway: LanguageModel, Service {
         budgetModel = own.budgetModel
         self.sealing = sealing
         client = OpenRouterClient(configuration, prices: prices, rootsFile: rootsFile)
-        reliability = Reliability(
+        let reliability = Reliability(
             redis, own, quotaPercentWhileDown: quotaPercentWhileDown, totalDeadline: configuration.totalDeadline,
             log: log, metrics: metrics)
+        (self.reliability, admissions) = (reliability, reliability)
         report = GatewayReport(log: log, metrics: metrics)
         for model in Set(configuration.models + [own.budgetModel]).sorted() where !prices.knows(model) {
             log.event("llm_price_unknown", .warn, [LogField(.model, model)])
         }
     }
 
+    /// For one run by itself, such as an evaluation: no Redis, no cache, no breaker, at most `limit` micro-dollars.
+    ///
+    /// - Throws: when the price table cannot be read.
+    public init(
+        alone configuration: LLMConfiguration, limit: Int, rootsFile: String?, log: HostLog, metrics: MetricsRegistry
+    ) throws(PriceTable.Failure) {
+        prices = try PriceTable(path: configuration.priceTablePath)
+        self.configuration = configuration
+        budgetModel = configuration.primaryModel
+        (sealing, reliability, admissions) = (nil, nil, SpendingGuard(limit: limit))
+        client = OpenRouterClient(configuration, prices: prices, rootsFile: rootsFile)
+        report = GatewayReport(log: log, metrics: metrics)
+    }
+
+    /// Models whose price the table does not name: they cost what any other one costs.
+    public var modelsWithoutPrice: [String] { configuration.models.filter { !prices.knows($0) } }
+
     /// Pings Redis and loads the scripts; a process does not start without them.
     public func start() async throws(RedisError) {
+        guard let reliability else { return }
         try await reliability.shared.redis.ping()
         try await reliability.shared.load()
     }
 
     /// Looks for a lost Redis, until shutdown.
     public func run() async throws {
-        await cancelWhenGracefulShutdown { [reliability] in await reliability.watch() }
+        await cancelWhenGracefulShutdown { [reliability] in await reliability?.watch() }
     }
 
     /// Ends the connections to the provider; last of all.
     public func shutdown() async throws { try await client.shutdown() }
 
     public func complete(_ request: LLMRequest) async throws(LLMError) -> LLMCompletion {
+        try await respond(to: request).outcome.get()
+    }
+
+    public func respond(to request: LLMRequest) async -> LLMResponse {
         let start = ContinuousClock.now
         let limit = min(request.deadline ?? configuration.totalDeadline, configuration.totalDeadline)
         var run = GatewayRun(gateway: self, request: request, end: start + limit)
@@ -57,20 +82,20 @@ public final class LLMGateway: LanguageModel, Service {
         } catch {
             outcome = .failure(error)
         }
-        report.finished(request, outcome, run, latency: ContinuousClock.now - start)
-        return try outcome.get()
+        let degradation = report.finished(request, outcome, run, latency: ContinuousClock.now - start)
+        return LLMResponse(outcome, degradation: degradation)
     }
 
     private func answer(_ request: LLMRequest, _ run: inout GatewayRun) async throws(LLMError) -> LLMCompletion {
-        let key = cacheKey(request)
+        let key = sealing == nil ? "" : cacheKey(request)
         var claim = run.claim(cacheKey: key)
-        var verdict = await reliability.admit(claim)
+        var verdict = await admissions.admit(claim)
         if case .cached(let sealed) = verdict {
             if let completion = await open(sealed, request, key) { return completion }
-            await reliability.forget(cacheKey: key)
+            await admissions.forget(cacheKey: key)
             claim.cacheKey = ""
             claim.counts = false
-            verdict = await reliability.admit(claim)
+            verdict = await admissions.admit(claim)
         }
         let admission = try run.admission(of: verdict)
         return try await run.perform(admission, cacheKey: key)
@@ -87,7 +112,7 @@ public final class LLMGateway: LanguageModel, Service {
 
     private func open(_ sealed: [UInt8], _ request: LLMRequest, _ key: String) async -> LLMCompletion? {
         guard
-            let plain = await sealing.open(
+            let plain = await sealing?.open(
                 sealed, user: request.user, key: key, requestID: request.requestID.text),
             let cached = try? JSONDecoder().decode(Cached.self, from: Data(plain)),
             request.output.violations(of: cached.text).isEmpty
@@ -102,7 +127,7 @@ public final class LLMGateway: LanguageModel, Service {
         let cached = Cached(
             model: completion.model, text: completion.text, input: completion.usage.input,
             output: completion.usage.output)
-        guard let plain = try? JSONEncoder().encode(cached) else { return nil }
+        guard let sealing, let plain = try? JSONEncoder().encode(cached) else { return nil }
         return await sealing.seal(
             Array(plain), user: request.user, key: key, requestID: request.requestID.text)
     }
