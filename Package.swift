@@ -96,23 +96,24 @@ var dependencies: [Package.Dependency] = []
 // MARK: - host, simulators, end-to-end tests
 
 if !enclaveOnly {
+    // Exact, so that two builds of one commit are of the same sources; an update is a commit.
     dependencies = [
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
-        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
-        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
-        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
-        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
-        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
-        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
-        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+        .package(url: "https://github.com/vapor/jwt-kit", exact: "5.7.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-http2", exact: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-certificates", exact: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-asn1", exact: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         // Tests only: reads the published contract.
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
     ]
 
     let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
@@ -225,10 +226,10 @@ if !enclaveOnly {
             ],
             path: "host/Executables/alfredctl", swiftSettings: base),
         .target(
-            name: "LLMEvaluation", dependencies: ["LLMGateway"], path: "host/LLMEvaluation", exclude: ["fixtures"],
+            name: "LLMEvaluation", dependencies: ["LLMGateway", "HostRuntime"], path: "host/LLMEvaluation", exclude: ["fixtures"],
             swiftSettings: base),
         .executableTarget(
-            name: "llm-eval", dependencies: ["LLMEvaluation", argumentParser], path: "host/Executables/llm-eval",
+            name: "llm-eval", dependencies: ["LLMEvaluation", "HostRuntime", argumentParser], path: "host/Executables/llm-eval",
             swiftSettings: base),
 
         .target(
@@ -269,6 +270,10 @@ if !enclaveOnly {
             ],
             path: "Tests/Benchmarks/jobs-bench", swiftSettings: base),
         .executableTarget(
+            name: "llm-bench",
+            dependencies: ["LLMGateway", "HostRuntime", "HostStorage", argumentParser, asyncHTTPClient, nioCore, crypto],
+            path: "Tests/Benchmarks/llm-bench", swiftSettings: base),
+        .executableTarget(
             name: "alfred-local", dependencies: ["LocalStack", argumentParser],
             path: "Tests/LocalStack/alfred-local", swiftSettings: base),
 
@@ -298,7 +303,7 @@ if !enclaveOnly {
                 "Sodium",
                 "budget-worker", "HostProcess", crypto,
             ]),
-        test("LLMEvaluation", ["LLMEvaluation", "LLMGateway"]),
+        test("LLMEvaluation", ["LLMEvaluation", "LLMGateway", "HostRuntime", "SimulatorKit"]),
         test("HostProcess", ["HostProcess", "HostRuntime", "HostStorage", "EnclaveProtocol"]),
         test(
             "Push",
@@ -352,6 +357,7 @@ if !enclaveOnly {
         .executable(name: "alfred-local", targets: ["alfred-local"]),
         .executable(name: "enclave-bench", targets: ["enclave-bench"]),
         .executable(name: "jobs-bench", targets: ["jobs-bench"]),
+        .executable(name: "llm-bench", targets: ["llm-bench"]),
         .executable(name: "attestation-cases", targets: ["attestation-cases"]),
         .executable(name: "attestation-bench", targets: ["attestation-bench"]),
     ]

@@ -1,32 +1,18 @@
-public import LLMGateway
-
-/// What came of one case.
-public struct CaseResult: Sendable {
-    public struct Failure: Sendable, Equatable {
-        /// The check's name.
-        public let check: String
-        public let message: String
-    }
-
-    public let evaluated: EvaluationCase
-    public let snapshot: JSONValue
-    public internal(set) var failures: [Failure]
-    /// Of the golden, line by line; empty when it is the same.
-    public internal(set) var difference: [String] = []
-
-    public var passed: Bool { failures.isEmpty }
-}
+import LLMGateway
 
 /// Judges an answer as the product does.
 public enum Evaluation {
     /// The case with its mocked answer, against its golden; with `updating` the golden is written instead.
     public static func mocked(_ evaluated: EvaluationCase, goldens: String, updating: Bool) -> CaseResult {
+        CaseResult(evaluated: evaluated, runs: [mockedRun(evaluated, goldens, updating)])
+    }
+
+    private static func mockedRun(_ evaluated: EvaluationCase, _ goldens: String, _ updating: Bool) -> CaseRun {
         guard let answer = evaluated.mockedAnswer else {
-            return CaseResult(
-                evaluated: evaluated, snapshot: .null,
-                failures: [.init(check: "mocked_model_output", message: "the case has none")])
+            return CaseRun(
+                snapshot: .null, failures: [.init(check: "mocked_model_output", message: "the case has none")])
         }
-        var result = judge(answer, evaluated)
+        var result = judge(answer, evaluated, expecting: evaluated.expectedSource)
         let path = "\(goldens)/\(evaluated.id).golden.json"
         if updating {
             do throws(EvaluationError) {
@@ -48,7 +34,10 @@ public enum Evaluation {
     }
 
     /// All checks but the golden's.
-    static func judge(_ answer: String, _ evaluated: EvaluationCase) -> CaseResult {
+    static func judge(
+        _ answer: String, _ evaluated: EvaluationCase, expecting expectedSource: OutputSource?,
+        model: String = "mocked"
+    ) -> CaseRun {
         let context = CapabilityContext(evaluated.capability, json: evaluated.payload)
         var schemaError: String?
         do throws(ContractFailure) {
@@ -65,11 +54,11 @@ public enum Evaluation {
             (source, output, rules) = (.fallback, Fallback.output(for: context), rejection.rules)
         }
         let issues = quality(of: output, evaluated.minimums)
-        var failures: [CaseResult.Failure] = []
+        var failures: [CaseRun.Failure] = []
         if (schemaError == nil) != evaluated.expectsValidSchema {
             failures.append(.init(check: "schema_validity", message: schemaError ?? "valid, which was not expected"))
         }
-        if let expected = evaluated.expectedSource, expected != source {
+        if let expected = expectedSource, expected != source {
             let why = rules.isEmpty ? "" : " (\(rules.joined(separator: "; ")))"
             failures.append(
                 .init(
@@ -77,16 +66,35 @@ public enum Evaluation {
                     message: "expected \(expected.rawValue), was \(source.rawValue)\(why)"))
         }
         failures += issues.map { .init(check: "quality", message: $0) }
-        let snapshot = snapshot(evaluated, context, answer, schemaError, source, output, issues)
-        return CaseResult(evaluated: evaluated, snapshot: snapshot, failures: failures)
+        return CaseRun(
+            snapshot: .object(
+                request(evaluated, context).merging([
+                    "provider_model": .string(model), "provider_error": .null,
+                    "model_output": JSONValue(parsing: answer) ?? .string(answer),
+                    "schema_valid": .bool(schemaError == nil),
+                    "schema_error": schemaError.map(JSONValue.string) ?? .null,
+                    "safe_output_source": .string(source.rawValue), "resolved_contract": output.json,
+                    "quality_issues": .array(issues.map(JSONValue.string)),
+                ]) { _, new in new }), failures: failures)
     }
 
-    private static func snapshot(
-        _ evaluated: EvaluationCase, _ context: CapabilityContext, _ answer: String, _ schemaError: String?,
-        _ source: OutputSource, _ output: CapabilityOutput, _ issues: [String]
-    ) -> JSONValue {
+    /// A call that brought no answer: the product shows the deterministic text.
+    static func unanswered(_ evaluated: EvaluationCase, _ error: LLMError) -> CaseRun {
+        let context = CapabilityContext(evaluated.capability, json: evaluated.payload)
+        let words = error.detail == error.name ? error.name : "\(error.name) \(error.detail)"
+        return CaseRun(
+            snapshot: .object(
+                request(evaluated, context).merging([
+                    "provider_model": .null, "provider_error": .string(words), "model_output": .null,
+                    "schema_valid": .bool(false), "schema_error": .null,
+                    "safe_output_source": .string(OutputSource.fallback.rawValue),
+                    "resolved_contract": Fallback.output(for: context).json, "quality_issues": .array([]),
+                ]) { _, new in new }), failures: [.init(check: "provider_request", message: words)])
+    }
+
+    private static func request(_ evaluated: EvaluationCase, _ context: CapabilityContext) -> [String: JSONValue] {
         let prompt = Prompt(context)
-        return .object([
+        return [
             "case_id": .string(evaluated.id), "description": .string(evaluated.description),
             "capability": .string(evaluated.capability.rawValue),
             "request": .object([
@@ -96,12 +104,7 @@ public enum Evaluation {
                 "context_prompt": .string(prompt.context), "output_schema": evaluated.capability.schema,
                 "context_payload": context.json,
             ]),
-            "provider_model": .string("mocked"), "provider_error": .null,
-            "model_output": JSONValue(parsing: answer) ?? .string(answer), "schema_valid": .bool(schemaError == nil),
-            "schema_error": schemaError.map(JSONValue.string) ?? .null,
-            "safe_output_source": .string(source.rawValue), "resolved_contract": output.json,
-            "quality_issues": .array(issues.map(JSONValue.string)),
-        ])
+        ]
     }
 
     /// What is wrong with a text that would be shown: blank strings, short lists, an alert without cause.
@@ -125,19 +128,5 @@ public enum Evaluation {
             issues.append("notifies without urgency or action")
         }
         return issues
-    }
-}
-
-/// The difference of two texts by lines.
-enum LineDifference {
-    /// Lines that went begin with `-`, new ones with `+`, each with the line's number in its text.
-    static func lines(from old: String, to new: String) -> [String] {
-        func split(_ text: String) -> [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }
-        return split(new).difference(from: split(old)).map { change in
-            switch change {
-            case .remove(let offset, let line, _): (offset, 0, "- \(offset + 1): \(line)")
-            case .insert(let offset, let line, _): (offset, 1, "+ \(offset + 1): \(line)")
-            }
-        }.sorted { ($0.0, $0.1) < ($1.0, $1.1) }.map(\.2)
     }
 }

@@ -94,11 +94,17 @@ public enum EvaluationError: Error, Equatable, Sendable {
     /// What is wrong with a fixture.
     case unreadable(String)
     case unwritable(String)
+    /// What is wrong with the environment; names and rules, no values.
+    case configuration(String)
+    /// None of the chosen cases is meant for a real model.
+    case noLiveCase
 
     public var text: String {
         switch self {
         case .unreadable(let what): "unreadable fixture: \(what)"
         case .unwritable(let path): "not writable: \(path)"
+        case .configuration(let text): text
+        case .noLiveCase: "no chosen case has include_in_live_smoke"
         }
     }
 }
@@ -129,6 +135,13 @@ public enum EvaluationFixtures {
         }
         guard !cases.isEmpty else { throw .unreadable("\(directory): no case") }
         return cases
+    }
+
+    /// Files of the goldens' folder that belong to none of `cases`.
+    static func strayGoldens(in directory: String, of cases: [EvaluationCase]) -> [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        return Set(names.filter { $0.hasSuffix(".golden.json") }).subtracting(cases.map { "\($0.id).golden.json" })
+            .sorted()
     }
 
     /// Nil for what is absent, no UTF-8 or too long.

@@ -53,6 +53,9 @@ public final class LLMGateway: LanguageModel, Service {
     /// Models whose price the table does not name: they cost what any other one costs.
     public var modelsWithoutPrice: [String] { configuration.models.filter { !prices.knows($0) } }
 
+    /// Micro-dollars that a gateway alone has spent; 0 for one with Redis, where all processes count together.
+    public var spent: Int { (admissions as? SpendingGuard)?.spent ?? 0 }
+
     /// Pings Redis and loads the scripts; a process does not start without them.
     public func start() async throws(RedisError) {
         guard let reliability else { return }
