@@ -15,7 +15,9 @@ import Testing
     private static let release = "v7@" + NitroStage.measurement
 
     /// Runs the command on `input`, given on standard input, with the test root.
-    private func run(_ arguments: [String], on input: [UInt8], hasRoot: Bool = true) throws -> Outcome {
+    private func run(
+        _ arguments: [String], on input: [UInt8], source: String = "-", hasRoot: Bool = true
+    ) throws -> Outcome {
         let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -26,7 +28,7 @@ import Testing
         try Data(input).write(to: file)
         let process = Process()
         process.executableURL = Self.executable
-        process.arguments = ["attest"] + arguments + ["-"] + (hasRoot ? ["--root", root.path] : [])
+        process.arguments = ["attest"] + arguments + [source] + (hasRoot ? ["--root", root.path] : [])
         process.currentDirectoryURL = folder
         process.environment = [:]
         process.standardInput = try FileHandle(forReadingFrom: file)
@@ -39,7 +41,7 @@ import Testing
         return Outcome(status: process.terminationStatus, text: text)
     }
 
-    private static var executable: URL {
+    static var executable: URL {
         let beside = URL(filePath: ProcessInfo.processInfo.arguments[0]).deletingLastPathComponent()
             .appending(path: "alfredctl")
         if FileManager.default.fileExists(atPath: beside.path) { return beside }
@@ -60,7 +62,7 @@ import Testing
         let document = NitroStage.document()
         let base64 = Base64.encode(document)
         for text in ["0x" + Hex.encode(document) + "\n", base64, "\"\(base64)\"\n", Base64.encodeURL(document)] {
-            let outcome = try run(["verify", "--own-time", "--authenticity-only"], on: Array(text.utf8))
+            let outcome = try run(["verify", "--own-time", "--measurement", Self.release], on: Array(text.utf8))
             #expect(outcome.status == 0, "\(outcome.text)")
         }
     }
@@ -100,6 +102,17 @@ import Testing
         let both = try run(
             ["verify", "--own-time", "--authenticity-only", "--measurement", Self.release], on: NitroStage.document())
         #expect(both.status == 2)
+    }
+
+    @Test func whatIsOnlyAuthenticHasAStatusOfItsOwn() throws {
+        let authentic = try run(["verify", "--own-time", "--authenticity-only"], on: NitroStage.document())
+        #expect(authentic.status == 3)
+        #expect(authentic.text.hasSuffix("so nothing is accepted\n"))
+        let debug = try run(
+            ["verify", "--own-time", "--authenticity-only"],
+            on: NitroStage.document { $0.registers[2].value = Registers.zero })
+        #expect(debug.status == 1)
+        #expect(debug.text.contains("DebugEnclaveRefused at PCR2"))
     }
 
     @Test func aDocumentOfNowMayBeFiveMinutesOld() throws {

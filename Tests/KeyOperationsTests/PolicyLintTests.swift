@@ -128,6 +128,49 @@ import Testing
                 .weakCondition))
     }
 
+    @Test func findsAStatementThatMixesReleases() throws {
+        let other = String(repeating: "cd", count: 48)
+        for number in 0...2 {
+            let mixed = registers([0, 1, 2, 3]).replacing(
+                #"PCR\#(number)":"\#(Self.value)""#, with: #"PCR\#(number)":["\#(Self.value)","\#(other)"]"#)
+            #expect(try holes(allow(#""kms:Decrypt""#, mixed)) == [.mixedReleases])
+        }
+        let roles = registers([0, 1, 2, 3]).replacing(
+            #"PCR3":"\#(Self.value)""#, with: #"PCR3":["\#(Self.value)","\#(other)"]"#)
+        #expect(try holes(allow(#""kms:Decrypt""#, roles)) == [], "one image on instances of two roles")
+    }
+
+    @Test func findsAPCR3OfAnotherRole() throws {
+        let role = RecommendedPolicy.register3(ofRole: Self.parent)
+        let lint = PolicyLint(administrators: [], parentRole: Self.parent)
+        for (value, expected) in [(Self.value, [PolicyHole.Kind.otherRole]), (role, []), (role.uppercased(), [])] {
+            let condition = registers([0, 1, 2, 3]).replacing(
+                #"PCR3":"\#(Self.value)""#, with: #"PCR3":"\#(value)""#)
+            let text = #"{"Statement":\#(allow(#""kms:Decrypt""#, condition))}"#
+            #expect(lint.holes(in: Array(text.utf8))?.map(\.kind) == expected)
+        }
+    }
+
+    @Test func findsMembersThatAreThereTwice() throws {
+        let harmless = allow(#""kms:DescribeKey""#)
+        for (twice, place) in [
+            (harmless.replacing(#""Resource""#, with: #""Action":"kms:Decrypt","Resource""#), "Statement[0]"),
+            (harmless.replacing(#""Resource""#, with: #""\u0041ction":"kms:Decrypt","Resource""#), "Statement[0]"),
+            (
+                allow(#""kms:Decrypt""#, registers([0, 1, 2, 3])).replacing(
+                    #""kms:RecipientAttestation:PCR0":"#,
+                    with: #""kms:recipientattestation:pcr0":"*","kms:RecipientAttestation:PCR0":"#),
+                "Statement[0].Condition.StringEqualsIgnoreCase"
+            ),
+        ] {
+            let text = #"{"Version":"2012-10-17","Statement":[\#(twice)]}"#
+            let found = try #require(PolicyLint(administrators: []).holes(in: Array(text.utf8)))
+            #expect(found.first?.kind == .memberTwice && found.first?.statement == place, "\(twice)")
+        }
+        let text = #"{"Statement":[\#(harmless)],"Statement":[]}"#
+        #expect(PolicyLint(administrators: []).holes(in: Array(text.utf8))?.first?.kind == .memberTwice)
+    }
+
     @Test func findsEncryptWithoutPurpose() throws {
         #expect(try holes(allow(#""kms:Encrypt""#)) == [.encryptWithoutPurpose])
         let negated = #"{"StringNotEquals":{"kms:EncryptionContext:purpose":"data-key"}}"#

@@ -63,9 +63,12 @@ public struct AttestationPolicy: Equatable, Sendable {
         self.nitroRoot = nitroRoot
     }
 
-    /// The relaxations count in `local` only, whatever a caller asks for.
-    var isEnforced: Bool { isRequired || !isLocal }
+    // The relaxations count in `local` only, whatever a caller asks for.
+
+    /// Whether anything is judged but the challenge.
+    public var isEnforced: Bool { isRequired || !isLocal }
     var needsSignature: Bool { !(allowsUnsigned && isLocal) }
-    var trustedRoot: NitroRoot { isLocal ? nitroRoot : .aws }
+    /// The root that counts in this environment.
+    public var trustedRoot: NitroRoot { isLocal ? nitroRoot : .aws }
     var isLocal: Bool { environment == "local" }
 }

@@ -89,7 +89,7 @@ enum DocumentCases {
     private static func images() throws -> [GeneratedCase] {
         [
             try make("authentic-image-not-judged", .init("authentic")) { $0.context.allowed_measurements = nil },
-            try make("authentic-debug-mode", .init("authentic")) {
+            try refuses("debug-mode-image-not-judged", .debugEnclaveRefused, at: .debugMode) {
                 for index in 0...2 { $0.nitro.registers[index].value = Registers.zero }
                 $0.context.allowed_measurements = nil
             },

@@ -33,6 +33,7 @@ enum NitroChainCases {
             try refuses("bundle-without-zonal", .nameChaining) { $0.cabundle.remove(at: 2) },
             try refuses("bundle-two-swapped", .pathTooLong) { $0.cabundle.swapAt(2, 3) },
             try refuses("bundle-with-one-twice", .pathTooLong) { $0.cabundle.insert($0.cabundle[3], at: 3) },
+            try refuses("bundle-with-the-root-twice", .nameChaining) { $0.cabundle.insert($0.cabundle[0], at: 1) },
             try refuses("leaf-is-the-instance-certificate", .leafIsIssuer) { chain in
                 chain.leaf = chain.cabundle.removeLast()
             },

@@ -59,6 +59,10 @@ enum NitroPayloadCases {
                     document.alterFields = { $0[3] = .init(.text("nitrotpm_pcrs"), registers) }
                 }
             },
+            try NitroCase.refuses("nitro-tpm-by-its-module-id", .nitroDocumentInvalid, .otherKindOfDocument) {
+                _, nitro in
+                nitro.moduleID = "\(NitroDraft.instanceID)-tpm0000000000000000"
+            },
             try fields("nitro-tpm-and-enclave", .otherKindOfDocument) {
                 $0.append(.init(.text("nitrotpm_pcrs"), registers))
             },

@@ -41,8 +41,6 @@ struct NitroDemands: Sendable {
     var userData: [UInt8]?
     var demandsNoPublicKey = false
     var maximumAgeSeconds: UInt64?
-    /// False: registers are not judged at all, for a statement about authenticity alone.
-    var refusesDebugMode = true
 }
 
 /// When a document is judged.

@@ -53,11 +53,7 @@ struct NitroPayloadReader {
         let name = try reader.read("payload", "a field's name") { cbor throws(CBORError) in
             try cbor.text(atMost: 64)
         }
-        guard name != "nitrotpm_pcrs" else {
-            throw NitroRefusal(
-                .otherKindOfDocument, at: name, expected: "a document of an enclave",
-                found: "a NitroTPM document: of an EC2 instance, whose owner has root")
-        }
+        guard name != "nitrotpm_pcrs" else { throw Self.ofNitroTPM(at: name) }
         guard Self.names.contains(name) else {
             throw NitroRefusal(.fieldUnknown, at: name, expected: Self.names.joined(separator: ", "), found: name)
         }
@@ -75,12 +71,21 @@ struct NitroPayloadReader {
         }
     }
 
+    private static func ofNitroTPM(at place: String) -> NitroRefusal {
+        NitroRefusal(
+            .otherKindOfDocument, at: place, expected: "a document of an enclave",
+            found: "a NitroTPM document: of an EC2 instance, whose owner has root")
+    }
+
     private mutating func readModuleID() throws(NitroRefusal) -> String {
-        try reader.read("module_id", "a text of 1 to 256 bytes", as: .fieldValue) { cbor throws(CBORError) in
+        let text = try reader.read("module_id", "a text of 1 to 256 bytes", as: .fieldValue) { cbor throws(CBORError) in
             let text = try cbor.text(atMost: Self.maximumModuleIDBytes)
             guard !text.isEmpty else { throw .outOfRange }
             return text
         }
+        // `<instance id>-tpm<16 digits>`; an enclave's ends in `-enc<16 digits>`.
+        guard text.wholeMatch(of: /.*-tpm[0-9a-f]{16}/) == nil else { throw Self.ofNitroTPM(at: "module_id") }
+        return text
     }
 
     private mutating func readDigest() throws(NitroRefusal) {

@@ -4,7 +4,7 @@ public struct NitroExpectations: Sendable {
     public enum Images: Equatable, Sendable {
         /// One of these releases; none at all refuses every document.
         case releases([AcceptedMeasurement])
-        /// Any, debug mode included: a statement about authenticity alone.
+        /// Any that is not in debug mode: a statement about authenticity alone.
         case notJudged
     }
 
@@ -52,7 +52,7 @@ public struct NitroReport: Sendable {
     ) {
         let demands = NitroDemands(
             nonce: expectations.nonce, userData: expectations.userData,
-            maximumAgeSeconds: expectations.maximumAgeSeconds, refusesDebugMode: expectations.images != .notJudged)
+            maximumAgeSeconds: expectations.maximumAgeSeconds)
         var trial = NitroChecks(demands: demands, chainVerifier: chainVerifier, time: time)
         document = try? NitroDocument(parsing: bytes)
         do throws(AttestationRefusal) {

@@ -11,6 +11,14 @@ public struct RecordedEvidence: Sendable {
     /// Why a record cannot be read.
     public enum ReadError: Error, Equatable, Sendable {
         case tooLarge
+        /// There is nothing to read.
+        case missing(part: String)
+        /// Nothing is in it.
+        case empty(part: String)
+        /// A name that has no meaning, so that what it was to rule would go unjudged.
+        case unknownMember(part: String, name: String)
+        /// A name that is there twice.
+        case memberTwice(part: String, name: String)
         /// Not JSON of the documented form; names the part, not the value.
         case malformed(part: String)
     }

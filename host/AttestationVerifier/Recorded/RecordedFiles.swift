@@ -2,15 +2,32 @@ internal import EnclaveProtocol
 internal import FoundationEssentials
 internal import Sodium
 
+/// A file of which every member is known: a slip in a name must not leave out a rule.
+protocol StrictFile: Decodable {
+    /// Names that the objects in it may have, by path; an object without an entry may not be there.
+    static var members: [String: [String]] { get }
+}
+
 /// One file with everything.
-struct RecordedFile: Codable {
+struct RecordedFile: Codable, StrictFile {
+    static let members = ["": ["challenge", "answer", "policy"]].merging(
+        [
+            ("challenge", RecordedChallenge.members[""]), ("answer", RecordedAnswer.members[""]),
+            ("policy", RecordedPolicy.members[""]),
+        ].map { ($0, $1 ?? []) }
+    ) { first, _ in first }
+
     let challenge: RecordedChallenge
     let answer: RecordedAnswer
     let policy: RecordedPolicy
 }
 
 /// `challenge.json`.
-struct RecordedChallenge: Codable {
+struct RecordedChallenge: Codable, StrictFile {
+    static let members = [
+        "": ["nonce", "issued_at", "expires_at", "purpose", "request_id", "outstanding", "verified_at"]
+    ]
+
     /// 64 hex digits.
     let nonce: String
     let issued_at: UInt64
@@ -33,7 +50,9 @@ struct RecordedChallenge: Codable {
 }
 
 /// `answer.json`: base64 of what the enclave answered.
-struct RecordedAnswer: Codable {
+struct RecordedAnswer: Codable, StrictFile {
+    static let members = ["": ["evidence", "signature", "nsm_document"]]
+
     let evidence: String
     let signature: String?
     let nsm_document: String?
@@ -51,7 +70,14 @@ struct RecordedAnswer: Codable {
 }
 
 /// `policy.json`.
-struct RecordedPolicy: Codable {
+struct RecordedPolicy: Codable, StrictFile {
+    static let members = [
+        "": [
+            "required", "expected_runtime", "environment", "allowed_measurements", "kms_allowed_measurements",
+            "public_keys", "maximum_age_seconds", "allow_unsigned", "nitro_root",
+        ]
+    ]
+
     let required: Bool
     let expected_runtime: String
     let environment: String
@@ -85,7 +111,9 @@ struct RecordedPolicy: Codable {
 }
 
 /// `expected.json`.
-struct RecordedVerdict: Codable {
+struct RecordedVerdict: Codable, StrictFile {
+    static let members = ["": ["verdict", "identity", "reason", "check", "nitro_fault"]]
+
     /// `accept` or `refuse`.
     let verdict: String
     let identity: String?
@@ -96,10 +124,25 @@ struct RecordedVerdict: Codable {
     var nitro_fault: String?
 }
 
-func readJSON<Value: Decodable>(_ bytes: [UInt8], part: String) throws(RecordedEvidence.ReadError) -> Value {
+func readJSON<Value: StrictFile>(_ bytes: [UInt8], part: String) throws(RecordedEvidence.ReadError) -> Value {
     guard bytes.count <= RecordedEvidence.maximumFileBytes else { throw .tooLarge }
+    guard let members = JSONMembers(bytes) else { throw .malformed(part: part) }
+    try members.require(Value.members, in: part)
     guard let value = try? JSONDecoder().decode(Value.self, from: Data(bytes)) else { throw .malformed(part: part) }
     return value
+}
+
+extension JSONMembers {
+    /// Refuses names that `known` does not list for their object, and a name that is there twice.
+    public func require(_ known: [String: [String]], in part: String) throws(RecordedEvidence.ReadError) {
+        for object in objects {
+            let prefix = object.path.isEmpty ? part : "\(part).\(object.path)"
+            for name in object.names where known[object.path]?.contains(name) != true {
+                throw .unknownMember(part: printable(prefix), name: printable(name))
+            }
+        }
+        if let repeated { throw .memberTwice(part: part, name: printable(repeated.name)) }
+    }
 }
 
 extension AttestationPolicy {

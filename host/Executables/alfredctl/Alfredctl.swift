@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 
-/// The operator's command: exit status 0 done, 1 failed, 2 usage or configuration.
+/// The operator's command: exit status 0 done, 1 failed, 2 usage or configuration, 3 authentic but judged by no policy.
 struct Alfredctl: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "alfredctl", abstract: "Operates Alfred: database, attestation, keys, jobs, privacy, health.",
@@ -15,13 +15,15 @@ struct Alfredctl: ParsableCommand {
 
 /// A command that ends with a status other than 0.
 struct CommandFailure: Error {
-    /// 1 failed, 2 usage or configuration.
+    /// 1 failed, 2 usage or configuration, 3 authentic but judged by no policy.
     let status: Int32
     /// For standard error; nil where the command has said it all.
     let message: String?
 
     /// What was asked for could not be done.
     static func failed(_ message: String? = nil) -> CommandFailure { CommandFailure(status: 1, message: message) }
+    /// The root vouches for it, and nothing was asked that could be accepted.
+    static let undecided = CommandFailure(status: 3, message: nil)
     /// Wrong usage or configuration.
     static func unusable(_ message: String) -> CommandFailure { CommandFailure(status: 2, message: message) }
 }

@@ -1,3 +1,5 @@
+internal import AttestationVerifier
+
 /// What is wrong with a key policy: each lets somebody but the attested enclave at the data keys, or forge them.
 public struct PolicyHole: Encodable, Equatable, Sendable {
     public enum Kind: String, Encodable, CaseIterable, Sendable {
@@ -16,6 +18,12 @@ public struct PolicyHole: Encodable, Equatable, Sendable {
         /// `Encrypt` can make what passes for a data key.
         case encryptOfDataKeys = "encrypt_of_data_keys"
         case reEncrypt = "re_encrypt"
+        /// Values of several releases in one statement: an image of one with the kernel of another is admitted too.
+        case mixedReleases = "mixed_releases"
+        /// PCR3 of another role than that of the parent instance.
+        case otherRole = "other_role"
+        /// Two members of one name in one object: this command judges one of them, AWS may keep the other.
+        case memberTwice = "member_twice"
         /// Who may do this, owns the key.
         case administration
         case wildcardPrincipal = "wildcard_principal"
@@ -24,7 +32,7 @@ public struct PolicyHole: Encodable, Equatable, Sendable {
     }
 
     public let kind: Kind
-    /// `Sid`, or number of the statement.
+    /// `Sid` or number of the statement, or where in the text.
     public let statement: String
     /// For a person.
     public let detail: String
@@ -48,13 +56,23 @@ public struct PolicyLint: Sendable {
 
     /// ARNs of the principals that may administer the key.
     private let administrators: Set<String>
+    /// PCR3 of the parent instance's role; nil: any will do.
+    private let register3: String?
 
-    public init(administrators: [String]) { self.administrators = Set(administrators) }
+    public init(administrators: [String], parentRole: String? = nil) {
+        self.administrators = Set(administrators)
+        register3 = parentRole.map(RecommendedPolicy.register3)
+    }
 
     /// The holes, in the order of the statements; nil where `text` is no policy.
     public func holes(in text: [UInt8]) -> [PolicyHole]? {
-        guard let policy = PolicyDocument(text) else { return nil }
-        return policy.statements.filter(\.isAllow).flatMap(holes)
+        guard let policy = PolicyDocument(text), let members = JSONMembers(text) else { return nil }
+        let twice = members.repeated.map { path, name in
+            PolicyHole(
+                kind: .memberTwice, statement: path.isEmpty ? "policy" : path,
+                detail: "\"\(name)\" is there twice, and AWS may keep the one that was not judged here")
+        }
+        return [twice].compactMap(\.self) + policy.statements.filter(\.isAllow).flatMap(holes)
     }
 
     private func holes(_ statement: PolicyDocument.Statement) -> [PolicyHole] {
@@ -72,10 +90,23 @@ public struct PolicyLint: Sendable {
             let actions = covered.joined(separator: ", ")
             return holes + [hole(.withoutAttestation, statement, "\(actions) without a condition on the document")]
         }
-        let registers = Set(binding.map { $0.key.dropFirst(Self.attestation.count) })
+        let registers = Set(binding.map(Self.register))
         let hasImage = registers.contains("pcr0") || registers.contains("imagesha384")
         if !(hasImage && registers.contains("pcr1") && registers.contains("pcr2")) {
             holes.append(hole(.imageNotPinned, statement, "PCR0, PCR1 and PCR2 must be stated together"))
+        }
+        let image = binding.filter { ["imagesha384", "pcr0", "pcr1", "pcr2"].contains(Self.register($0)) }
+        if let several = image.first(where: { Set($0.values.map { $0.lowercased() }).count > 1 }) {
+            holes.append(
+                hole(
+                    .mixedReleases, statement,
+                    "\(several.values.count) values for \(Self.register(several)), each admitted with any of the other "
+                        + "registers: a statement for each release"))
+        }
+        let roles = binding.filter { Self.register($0) == "pcr3" }.flatMap(\.values)
+        if let register3, roles.contains(where: { $0.lowercased() != register3 }) {
+            holes.append(
+                hole(.otherRole, statement, "PCR3 of another role than --parent-role, for which it is \(register3)"))
         }
         if !registers.contains("pcr3") {
             holes.append(hole(.withoutPCR3, statement, "PCR3, the role of the parent instance, is not stated"))
@@ -91,10 +122,14 @@ public struct PolicyLint: Sendable {
         return (isExact || isExactLike) && !condition.values.isEmpty
     }
 
+    private static func register(_ condition: PolicyDocument.Condition) -> String {
+        String(condition.key.dropFirst(attestation.count))
+    }
+
     private func registerHoles(
         _ condition: PolicyDocument.Condition, _ statement: PolicyDocument.Statement
     ) -> [PolicyHole] {
-        let register = condition.key.dropFirst(Self.attestation.count)
+        let register = Self.register(condition)
         // The image's measurement and the key that signed it are never zero but in debug mode.
         if condition.values.contains(where: { $0.count == 96 && $0.allSatisfy { $0 == "0" } }) {
             return [hole(.debugRegister, statement, "\(register) of 96 zeros lets any enclave in debug mode in")]

@@ -23,6 +23,10 @@ struct Chain {
                 expected: "SHA-256 \(Hex.encode(root.fingerprint))",
                 found: "SHA-256 \(encodings.first.map { Hex.encode(Hash.sha256($0)) } ?? "of nothing")")
         }
+        // It would issue itself without end; every other certificate is issued by one of another name.
+        guard !encodings.dropFirst().contains(first) else {
+            throw NitroRefusal(.nameChaining, at: "cabundle", expected: "the root once", found: "twice")
+        }
         var digests = [root.fingerprint]
         for der in encodings.dropFirst() { digests.append(Hash.sha256(digests[digests.count - 1] + der)) }
         var certificates = [rootCertificate]

@@ -22,7 +22,9 @@ enum AttestInput {
         var isFolder: ObjCBool = false
         if source != "-", FileManager.default.fileExists(atPath: source, isDirectory: &isFolder), isFolder.boolValue {
             let folder = URL(filePath: source, directoryHint: .isDirectory)
-            if let document = try? read(handle(folder, "document.cbor"), part: "document") {
+            if let handle = handle(folder, "document.cbor") {
+                let document = try read(handle, part: "document.cbor")
+                guard !document.isEmpty else { throw .empty(part: "document.cbor") }
                 return .document(document, try DocumentContext(folder))
             }
             return .record(
@@ -30,9 +32,10 @@ enum AttestInput {
                     challenge: bytes(folder, "challenge"), answer: bytes(folder, "answer"),
                     policy: bytes(folder, "policy")))
         }
+        guard source == "-" || FileManager.default.fileExists(atPath: source) else { throw .missing(part: "file") }
         let handle = source == "-" ? FileHandle.standardInput : FileHandle(forReadingAtPath: source)
         let content = try read(handle, part: "file")
-        guard !content.isEmpty else { throw .malformed(part: "file") }
+        guard content.contains(where: { !isSpace($0) }) else { throw .empty(part: "file") }
         if content.first(where: { !isSpace($0) }) == UInt8(ascii: "{") {
             return .record(try RecordedEvidence(json: content))
         }
@@ -72,7 +75,7 @@ enum AttestInput {
 
     fileprivate static func read(_ handle: FileHandle?, part: String) throws(RecordedEvidence.ReadError) -> [UInt8] {
         var bytes: [UInt8] = []
-        guard let handle else { throw .malformed(part: part) }
+        guard let handle else { throw .missing(part: part) }
         while bytes.count <= RecordedEvidence.maximumFileBytes {
             guard let piece = try? handle.read(upToCount: 64 * 1024), !piece.isEmpty else { break }
             bytes += piece
@@ -85,6 +88,8 @@ enum AttestInput {
 /// `context.json` and `root.pem` beside a document: when and by what it is judged unless options say otherwise.
 struct DocumentContext {
     private struct File: Decodable {
+        static let members = ["judged_at", "nonce", "user_data", "allowed_measurements", "maximum_age_seconds"]
+
         let judged_at: UInt64?
         let nonce: String?
         let user_data: String?
@@ -104,6 +109,8 @@ struct DocumentContext {
 
     fileprivate init(_ folder: URL) throws(RecordedEvidence.ReadError) {
         let json = try AttestInput.read(AttestInput.handle(folder, "context.json"), part: "context")
+        guard let members = JSONMembers(json) else { throw .malformed(part: "context") }
+        try members.require(["": File.members], in: "context")
         guard let file = try? JSONDecoder().decode(File.self, from: Data(json)) else {
             throw .malformed(part: "context")
         }
@@ -123,8 +130,13 @@ extension CommandFailure {
     init(_ source: String, _ error: RecordedEvidence.ReadError) {
         switch error {
         case .tooLarge: self = .unusable("attest: \(source) is larger than 256 KiB")
-        case .malformed(let part):
-            self = .unusable("attest: \(source): \(part) is missing or not of the documented form")
+        case .missing(let part): self = .unusable("attest: \(source): \(part) is not there, or cannot be read")
+        case .empty(let part): self = .unusable("attest: \(source): \(part) is empty")
+        case .unknownMember(let part, let name):
+            self = .unusable("attest: \(source): \(part) has a member \"\(name)\", which has no meaning there")
+        case .memberTwice(let part, let name):
+            self = .unusable("attest: \(source): \(part) has the member \"\(name)\" twice")
+        case .malformed(let part): self = .unusable("attest: \(source): \(part) is not of the documented form")
         }
     }
 }

@@ -65,8 +65,10 @@ struct AttestReport: Encodable {
         }
     }
 
-    /// `accept`, `authentic` (nothing was asked about the image) or `refuse`.
-    let verdict: String
+    /// `accept`, `authentic` (nothing was asked about the image), `unenforced` (the policy asks for nothing but the
+    /// answer to a challenge), `unjudged` (good by the policy that came with the record, which nobody vouches for) or
+    /// `refuse`.
+    private(set) var verdict: String
     private(set) var identity: String?
     private(set) var reason: String?
     let checks: [Check]
@@ -77,14 +79,26 @@ struct AttestReport: Encodable {
     private(set) var debug_mode: Bool?
     private(set) var module_id: String?
     private(set) var timestamp: UInt64?
-    /// All is well but that no policy was given: an error of usage.
+    /// All is well but that nobody said by which policy: an error of usage.
     private(set) var needsPolicy = false
+
+    /// The same, judged by a policy that came with the evidence itself: nothing is accepted.
+    func byItsOwnPolicy() -> AttestReport {
+        guard isAccepted else { return self }
+        var report = self
+        report.verdict = "unjudged"
+        report.needsPolicy = true
+        return report
+    }
 
     private enum CodingKeys: CodingKey {
         case verdict, identity, reason, checks, nitro_checks, root, judged_at, debug_mode, module_id, timestamp
     }
 
-    var isAccepted: Bool { verdict != "refuse" }
+    var isAccepted: Bool { verdict == "accept" }
+    var isRefused: Bool { verdict == "refuse" }
+    /// The status to end with where it is not accepted.
+    var failure: CommandFailure { verdict == "authentic" ? .undecided : .failed() }
 
     /// Evidence.
     init(_ report: VerificationReport, root: NitroRoot? = nil, judgedAt: UInt64? = nil) {
@@ -93,7 +107,7 @@ struct AttestReport: Encodable {
         nitro_checks = nitro.isEmpty ? nil : nitro
         switch report.result {
         case .success(let enclave):
-            verdict = "accept"
+            verdict = enclave.identity == VerifiedEnclave.unenforcedIdentity ? "unenforced" : "accept"
             identity = enclave.identity
         case .failure(let refusal):
             verdict = "refuse"
@@ -136,10 +150,19 @@ struct AttestReport: Encodable {
         return lines + [conclusion]
     }
 
+    /// The options that say what to expect.
+    var waysToSay: String {
+        verdict == "unjudged"
+            ? "--policy FILE, or --trust-recorded-policy for a record that you made yourself"
+            : "--measurement or --policy, or --authenticity-only"
+    }
+
     private var conclusion: String {
         switch verdict {
         case "accept": "accepted as \(visible(identity ?? ""))"
-        case "authentic": "authentic; nothing was asked about the image"
+        case "authentic": "authentic; nothing was asked about the image, so nothing is accepted"
+        case "unenforced": "not accepted: the policy enforces nothing, so anybody may have made this evidence"
+        case "unjudged": "not accepted: good by the policy that came with it, which proves nothing"
         default: "refused: \(reason ?? "")"
         }
     }

@@ -10,7 +10,7 @@ import HostRuntime
 struct ChallengeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "challenge", abstract: "Health, document and a fresh challenge of a running enclave, judged now.",
-        discussion: "The policy comes from the TEE_ and KMS_ variables. Exit status 0 only when every check passes.")
+        discussion: "The policy comes from the TEE_ and KMS_ variables. Exit status 0 only on accept.")
 
     @Argument(help: "tcp://host:port, vsock://cid:port or unix:///path") var url: String
     @Flag(help: "Print one JSON object.") var json = false
@@ -51,7 +51,7 @@ struct ChallengeCommand: ParsableCommand {
         let text = AttestReport(live.report, root: policy.nitroRoot, judgedAt: live.judgedAt)
         if json { Output.json(result(live, text, endpoint)) } else { show(live, text, endpoint) }
         try write(live, policy)
-        if !text.isAccepted { throw CommandFailure.failed() }
+        if !text.isAccepted { throw text.failure }
     }
 
     private func show(_ live: LiveAttestation, _ text: AttestReport, _ endpoint: Endpoint) {

@@ -7,10 +7,12 @@ struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Judges evidence, or a Nitro document that stands alone.",
         discussion: """
-            A record of evidence is judged by its own challenge, policy and time unless options say otherwise. A \
-            document that stands alone (raw, hex or base64) needs --measurement, --policy or --authenticity-only; it \
+            A record of evidence is judged by its own challenge and time unless options say otherwise, and by --policy. \
+            What came with a record can prove nothing: its own policy or root counts with --trust-recorded-policy only. \
+            A document that stands alone (raw, hex or base64) needs --measurement, --policy or --authenticity-only; it \
             is judged now and may be 300 s old, unless --time or --own-time is given. The root is AWS's unless --root \
-            is given. Exit status 0 only on accept (or, with --authenticity-only, for an authentic document).
+            or the policy names another. Exit status: 0 accepted; 1 refused; 2 usage, or no policy to accept by; \
+            3 authentic, with --authenticity-only.
             """)
 
     @Argument(help: "A file, a case folder of attestation-fixtures, or - for standard input") var source: String
@@ -19,6 +21,8 @@ struct VerifyCommand: ParsableCommand {
             "Accepted release, may be repeated or a CSV.", valueName: "[name@]pcr0=…+pcr1=…+pcr2=…[+pcrN=…]"))
     var measurement: [String] = []
     @Option(help: "Policy file of the form of attestation-fixtures' policy.json.") var policy: String?
+    @Flag(help: "Judge by the policy, root and time in the record or case folder: only for records that you made.")
+    var trustRecordedPolicy = false
     @Option(help: "Judge at this time: unix seconds, or like 2026-11-25T11:00:00Z.") var time: String?
     @Flag(help: "Judge a document at its own time: says nothing about the present.") var ownTime = false
     @Option(help: "Nonce that the document must hold: hex or base64.") var nonce: String?
@@ -32,14 +36,13 @@ struct VerifyCommand: ParsableCommand {
         let report: AttestReport
         switch try AttestInput(source) {
         case .record(let evidence): report = try judge(evidence)
-        case .document(let bytes, let context): report = try judge(bytes, context)
+        case .document(let bytes, let context): report = try judge(bytes, trustRecordedPolicy ? context : nil)
         }
         if json { Output.json(report) } else { for line in report.lines { Output.line(line) } }
         if report.needsPolicy {
-            throw CommandFailure.unusable(
-                "attest verify: say what to expect: --measurement or --policy, or --authenticity-only")
+            throw CommandFailure.unusable("attest verify: say what to expect: \(report.waysToSay)")
         }
-        if !report.isAccepted { throw CommandFailure.failed() }
+        if !report.isAccepted { throw report.failure }
     }
 
     // MARK: Evidence
@@ -63,10 +66,11 @@ struct VerifyCommand: ParsableCommand {
             throw CommandFailure(source, error)
         }
         guard overrides.root == nil || judged.policy.environment == "local" else {
-            throw CommandFailure.unusable("attest verify: a test root counts for environment local only")
+            throw Self.testRootOutsideLocal
         }
-        return AttestReport(
-            judged.report, root: judged.policy.nitroRoot, judgedAt: overrides.time ?? evidence.recordedTime)
+        let report = AttestReport(
+            judged.report, root: judged.policy.trustedRoot, judgedAt: overrides.time ?? evidence.recordedTime)
+        return policy == nil && !trustRecordedPolicy ? report.byItsOwnPolicy() : report
     }
 
     // MARK: A document
@@ -77,11 +81,12 @@ struct VerifyCommand: ParsableCommand {
         }
         let file = try policy.map(Self.policy)
         let releases = releases(file, context)
-        guard !authenticityOnly || releases == nil || context != nil else {
+        guard root == nil || file?.environment ?? "local" == "local" else { throw Self.testRootOutsideLocal }
+        guard !authenticityOnly || (measurement.isEmpty && file == nil) else {
             throw CommandFailure.unusable("attest verify: either --authenticity-only or a policy")
         }
         let isAuthenticityOnly = authenticityOnly || (releases == nil && context != nil)
-        let root = try testRoot() ?? file?.nitroRoot ?? context?.root.map(Self.root) ?? .aws
+        let root = try testRoot() ?? file?.trustedRoot ?? context?.root.map(Self.root) ?? .aws
         let expectations = NitroExpectations(
             images: isAuthenticityOnly ? .notJudged : .releases(releases ?? []),
             nonce: try (nonce ?? context?.nonce).map(Self.bytes),
@@ -93,8 +98,7 @@ struct VerifyCommand: ParsableCommand {
     }
 
     private func releases(_ file: AttestationPolicy?, _ context: DocumentContext?) -> [AcceptedMeasurement]? {
-        if measurements != nil || file != nil { return (measurements ?? []) + (file?.allowedMeasurements ?? []) }
-        return context?.measurements
+        measurements ?? file?.allowedMeasurements ?? context?.measurements
     }
 
     private func moment(_ context: DocumentContext?) throws(CommandFailure) -> NitroTime {
@@ -115,6 +119,10 @@ struct VerifyCommand: ParsableCommand {
     private var measurements: [AcceptedMeasurement]? {
         let entries = measurement.flatMap { $0.split(separator: ",") }.map { $0.filter { !$0.isWhitespace } }
         return measurement.isEmpty ? nil : entries.map { AcceptedMeasurement(entry: $0) }
+    }
+
+    private static var testRootOutsideLocal: CommandFailure {
+        .unusable("attest verify: a test root counts for environment local only")
     }
 
     private static func policy(_ path: String) throws(CommandFailure) -> AttestationPolicy {

@@ -81,11 +81,11 @@ struct EnclaveExamination: Sendable {
         var findings = [
             Finding(name: "enclave", verdict: isReady ? .ok : .failed, detail: "state \(live.health.status.rawValue)"),
             Finding(
-                name: "evidence", verdict: text.isAccepted ? .ok : .failed,
+                name: "evidence", verdict: text.isRefused ? .failed : .ok,
                 detail: text.identity.map { "accepted as \($0)" } ?? "refused: \(text.reason ?? "")"),
         ]
         if let evidence = try? Evidence(decoding: live.answer.evidence) { findings.append(clock(evidence, live)) }
-        return (findings, text.isAccepted)
+        return (findings, !text.isRefused)
     }
 
     private func clock(_ evidence: Evidence, _ live: LiveAttestation) -> Finding {

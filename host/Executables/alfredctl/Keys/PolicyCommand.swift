@@ -9,7 +9,8 @@ struct PolicyCommand: ParsableCommand {
         commandName: "policy", abstract: "Holes of an AWS key policy, and a policy to use, with PCR0 to PCR3.",
         discussion: """
             Releases are taken from KMS_ALLOWED_MEASUREMENTS, else TEE_ALLOWED_MEASUREMENTS, unless --release names \
-            them. Exit status 1 when the policy that --lint names has a hole.
+            them. With --parent-role, a PCR3 of another role is a hole in the policy and an error in a release. Exit \
+            status 1 when the policy that --lint names has a hole.
             """)
 
     @Option(help: "File with the policy to look at; - for standard input.") var lint: String?
@@ -30,8 +31,16 @@ struct PolicyCommand: ParsableCommand {
 
     mutating func run() throws {
         let holes = try lint.map { try examine($0) }
+        let releases = try releases()
+        if let role = parentRole.map(RecommendedPolicy.register3),
+            let other = releases.first(where: { $0.registers[3].map { $0 != role } ?? false })
+        {
+            throw CommandFailure.unusable(
+                "keys policy: release \(visible(other.name)) states a PCR3 that is not of --parent-role; that would be "
+                    + role)
+        }
         let policy = RecommendedPolicy(
-            releases: try releases(), parentRole: parentRole, operatorRole: operatorRole,
+            releases: releases, parentRole: parentRole, operatorRole: operatorRole,
             administrators: administrator
         ).json
         if json {
@@ -48,7 +57,8 @@ struct PolicyCommand: ParsableCommand {
         guard let data = try? handle?.read(upToCount: Self.maximumBytes) else {
             throw .unusable("keys policy: \(file) cannot be read")
         }
-        guard let holes = PolicyLint(administrators: administrator).holes(in: Array(data)) else {
+        guard let holes = PolicyLint(administrators: administrator, parentRole: parentRole).holes(in: Array(data))
+        else {
             throw .unusable("keys policy: \(file) is no key policy")
         }
         return holes

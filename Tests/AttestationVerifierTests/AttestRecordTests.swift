@@ -1,0 +1,107 @@
+import Foundation
+import Testing
+
+/// `alfredctl attest verify` on records and case folders: what came with a record accepts nothing.
+@Suite struct AttestRecordTests {
+    private static let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appending(path: "attestation-fixtures", directoryHint: .isDirectory)
+
+    private func verify(_ arguments: [String]) throws -> (status: Int32, text: String) {
+        let process = Process()
+        process.executableURL = AttestCommandTests.executable
+        process.arguments = ["attest", "verify"] + arguments
+        process.environment = [:]
+        let output = Pipe()
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        let text = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+        process.waitUntilExit()
+        return (process.terminationStatus, text)
+    }
+
+    private func folder(_ name: String) -> String { Self.fixtures.appending(path: name).path }
+
+    /// Runs `body` with a file that holds `text`.
+    private func withFile(_ text: String, _ body: (String) throws -> Void) throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+        try Data(text.utf8).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        try body(file.path)
+    }
+
+    private func policy(_ name: String) throws -> String {
+        try String(contentsOfFile: folder(name) + "/policy.json", encoding: .utf8)
+    }
+
+    @Test(arguments: [
+        "nitro-accept-tag-18", "ed25519-accept-named-entry", "ed25519-accept-unsigned-by-insecure-policy",
+    ])
+    func aRecordIsAcceptedByNoPolicyThatCameWithIt(_ name: String) throws {
+        let own = try verify([folder(name)])
+        #expect(own.status == 2)
+        #expect(own.text.contains("not accepted: good by the policy that came with it"), "\(own.text)")
+        #expect(own.text.contains("--trust-recorded-policy"))
+        let json = try verify([folder(name), "--json"])
+        #expect(json.status == 2 && json.text.contains("\"verdict\" : \"unjudged\""), "\(json.text)")
+        #expect(try verify([folder(name), "--trust-recorded-policy"]).status == 0)
+        #expect(try verify([folder(name), "--policy", folder(name) + "/policy.json"]).status == 0)
+    }
+
+    @Test func aMeasurementOrARootAloneVouchesForNoRecord() throws {
+        let name = folder("document-accept-tag-18")
+        #expect(try verify([name]).status == 1, "the root of AWS, and now")
+        #expect(try verify([name, "--trust-recorded-policy"]).status == 0)
+        let record = folder("nitro-accept-tag-18")
+        #expect(try verify([record, "--root", folder("document-accept-tag-18") + "/root.pem"]).status == 2)
+    }
+
+    @Test func aPolicyThatEnforcesNothingAcceptsNothing() throws {
+        let name = folder("ed25519-accept-unenforced")
+        for option in [["--trust-recorded-policy"], ["--policy", name + "/policy.json"]] {
+            let outcome = try verify([name] + option)
+            #expect(outcome.status == 1)
+            #expect(outcome.text.contains("not accepted: the policy enforces nothing"), "\(outcome.text)")
+        }
+    }
+
+    @Test func namesAMemberOfAPolicyThatItDoesNotKnow() throws {
+        let good = try policy("nitro-accept-tag-18")
+        for (text, message) in [
+            (good.replacing("\"required\"", with: "\"minimum_version\": 3, \"required\""), "minimum_version"),
+            (good.replacing("\"required\"", with: "\"required\": false, \"required\""), "\"required\" twice"),
+            (good.replacing("\"allow_unsigned\"", with: "\"alow_unsigned\""), "alow_unsigned"),
+        ] {
+            try withFile(text) { file in
+                let outcome = try verify([folder("nitro-accept-tag-18"), "--policy", file])
+                #expect(outcome.status == 2)
+                #expect(outcome.text.contains(message), "\(outcome.text)")
+            }
+        }
+    }
+
+    @Test func saysThatThereIsNothingToRead() throws {
+        try withFile(" \n") { file in
+            let outcome = try verify([file, "--authenticity-only"])
+            #expect(outcome.status == 2 && outcome.text.contains("is empty"), "\(outcome.text)")
+        }
+        let absent = try verify(["/nowhere/at-all", "--authenticity-only"])
+        #expect(absent.status == 2 && absent.text.contains("is not there"), "\(absent.text)")
+    }
+
+    /// Every recorded case, through the built command: status 0 for those that are accepted, and for no other.
+    @Test func endsWithZeroForAcceptedFoldersOnly() throws {
+        var accepted = 0
+        for name in try FileManager.default.contentsOfDirectory(atPath: Self.fixtures.path).sorted()
+        where name != "README.md" {
+            let expected = try String(contentsOfFile: folder(name) + "/expected.json", encoding: .utf8)
+            let isAccepted = expected.contains("\"accept\"") && !expected.contains("\"unenforced\"")
+            let outcome = try verify([folder(name), "--trust-recorded-policy"])
+            #expect((outcome.status == 0) == isAccepted, "\(name): \(outcome.status)")
+            #expect([0, 1, 3].contains(outcome.status), "\(name): \(outcome.text)")
+            accepted += isAccepted ? 1 : 0
+        }
+        #expect(accepted >= 40)
+    }
+}
