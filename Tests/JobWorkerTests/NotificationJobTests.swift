@@ -14,11 +14,13 @@ private struct AlarmedAuthor: NotificationAuthor {
         await ModelAuthor(CapabilityRunner(model: nil)).brief(context)
     }
 
-    func verdict(_ context: MailCheckContext) async -> Authored<MailVerdict> {
-        Authored(
-            MailVerdict(
-                shouldNotify: true, urgency: .critical, summary: "\(context.candidates.count) urgent",
-                reason: "r", actions: ["Answer now", "Later"]), source: .model, isJudged: true)
+    func verdict(_ context: MailCheckContext) async -> MailJudgement {
+        let verdict = MailVerdict(
+            shouldNotify: true, urgency: .critical, summary: "\(context.candidates.count) urgent",
+            reason: "r", actions: ["Answer now", "Later"])
+        return MailJudgement(
+            urgent: [verdict], verdict: verdict, source: .model, judged: context.candidates.map { _ in true },
+            audit: nil)
     }
 }
 

@@ -39,6 +39,8 @@ import Testing
     @Test func namesABlankTitle() throws {
         #expect(try text(" \n\t", inSeconds: 900).body == "Untitled meeting at 10:15")
         #expect(ReminderText.title("a\nb\u{7}c") == "a b c")
+        // What follows a title is not turned round, and nothing in it is unseen.
+        #expect(try text("\u{202e}gnp\u{2066}\u{200b}.exe", inSeconds: 900).body == "gnp.exe at 10:15")
     }
 
     @Test func cutsALongTitleBetweenCharacters() {

@@ -57,13 +57,10 @@ struct CalendarDay: Sendable {
         func isShown(on day: LocalDay, _ interval: Range<Date>) -> Bool {
             let isDeclined = attendees?.contains { $0.isSelf == true && $0.responseStatus == "declined" } ?? false
             guard status != "cancelled", !isDeclined else { return false }
-            if let first = start?.date {
-                // The end of an all-day event is the day after its last.
-                return first <= day && day < (end?.date ?? first.adding(1))
-            }
-            guard let begins = start?.instant else { return false }
-            let ends = end?.instant ?? begins
-            return begins < interval.upperBound && (ends > interval.lowerBound || begins >= interval.lowerBound)
+            let span =
+                start?.date.map { EventSpan.days(first: $0.text, end: end?.date?.text) }
+                ?? start?.instant.map { .timed(start: $0, end: end?.instant) }
+            return span?.overlaps(day, interval) ?? false
         }
     }
 

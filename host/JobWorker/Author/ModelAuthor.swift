@@ -17,16 +17,14 @@ public struct ModelAuthor: NotificationAuthor {
                 user: context.user, source: .morningBrief, requestID: .accepting(context.requestID),
                 trace: .continuing(context.traceparent)))
         guard case .brief(let text) = result.output else { preconditionFailure("a brief has a brief's output") }
-        return Authored(text, source: result.source, isJudged: result.isJudged, model: result.audit)
+        return Authored(text, source: result.source, model: result.audit)
     }
 
-    public func verdict(_ context: MailCheckContext) async -> Authored<MailVerdict> {
-        let result = await runner.run(
-            .mail(context.candidates),
+    public func verdict(_ context: MailCheckContext) async -> MailJudgement {
+        await runner.judge(
+            context.candidates,
             for: Requester(
                 user: context.user, source: .urgentEmail, requestID: .accepting(context.requestID),
                 trace: .continuing(context.traceparent)))
-        guard case .mail(let verdict) = result.output else { preconditionFailure("a mail check has a verdict") }
-        return Authored(verdict, source: result.source, isJudged: result.isJudged, model: result.audit)
     }
 }

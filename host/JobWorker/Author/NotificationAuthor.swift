@@ -30,15 +30,12 @@ public struct MailCheckContext: Sendable {
 public struct Authored<Text: Sendable>: Sendable {
     public let text: Text
     public let source: OutputSource
-    /// A model has seen the material, whether or not its output could be used: it need not be shown to one again.
-    public let isJudged: Bool
     /// What is audited of the model's call; nil when none was asked.
     public let model: AuditModel?
 
-    public init(_ text: Text, source: OutputSource, isJudged: Bool, model: AuditModel? = nil) {
+    public init(_ text: Text, source: OutputSource, model: AuditModel? = nil) {
         self.text = text
         self.source = source
-        self.isJudged = isJudged
         self.model = model
     }
 
@@ -49,5 +46,5 @@ public struct Authored<Text: Sendable>: Sendable {
 /// Writes briefs and judges mail; never fails, because there are always the deterministic texts.
 public protocol NotificationAuthor: Sendable {
     func brief(_ context: BriefContext) async -> Authored<BriefText>
-    func verdict(_ context: MailCheckContext) async -> Authored<MailVerdict>
+    func verdict(_ context: MailCheckContext) async -> MailJudgement
 }

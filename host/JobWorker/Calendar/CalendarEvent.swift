@@ -1,5 +1,6 @@
 import Foundation
 import HostRuntime
+import LLMGateway
 
 /// An event of Google's calendar, as far as reminders need it.
 struct CalendarEvent: Sendable, Equatable {
@@ -25,9 +26,9 @@ struct CalendarEvent: Sendable, Equatable {
     /// Whether it belongs to a local day: it overlaps the day and was neither cancelled nor declined.
     func isPart(of day: LocalDay, from: Date, to: Date) -> Bool {
         guard status != "cancelled", ownResponse != "declined" else { return false }
-        if let days { return days.first <= day.text && max(days.end, days.first + "+") > day.text }
-        guard let start else { return false }
-        return start < to && (start >= from || (end ?? start) > from)
+        let span =
+            days.map { EventSpan.days(first: $0.first, end: $0.end) } ?? start.map { .timed(start: $0, end: end) }
+        return span?.overlaps(day, from..<to) ?? false
     }
 
     /// Whether a reminder of it makes sense; whether it is still ahead is another question.

@@ -61,7 +61,7 @@ struct CalendarScanJob: JobHandler {
     private func sealed(
         _ meetings: [MeetingPayload], _ lead: Double, _ job: ClaimedJob
     ) async throws(JobStop) -> [NewJob] {
-        let drafts = meetings.map { (id: UUID(), meeting: $0) }
+        let drafts = meetings.map { (id: UUID.timeOrdered(), meeting: $0) }
         let sealer = Sealer(enclave: enclave, user: job.lease.user, context: job.context())
         let sealed = try await sealer.seal(drafts.map { ($0.id, $0.meeting) }, as: .jobPayload)
         return zip(drafts, sealed.contents).map { draft, content in

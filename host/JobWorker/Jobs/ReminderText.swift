@@ -1,4 +1,5 @@
 import Foundation
+import LLMGateway
 
 /// The words of a meeting reminder.
 struct ReminderText: Equatable, Sendable {
@@ -36,10 +37,10 @@ struct ReminderText: Equatable, Sendable {
         return line.isEmpty ? "Untitled meeting" : cut(line, to: maximumTitleLength, bytes: maximumTitleBytes)
     }
 
-    /// A text on one line.
+    /// A text on one line, without characters that nobody sees or that turn others round.
     static func line(_ text: String) -> String {
-        text.split { $0.isWhitespace || $0.isNewline || $0.unicodeScalars.allSatisfy(\.isControl) }
-            .joined(separator: " ")
+        let spaced = text.map { $0.unicodeScalars.allSatisfy(\.isControl) ? " " : $0 }
+        return TextNormalization.visible(String(spaced))
     }
 
     /// Text cut at a limit ends with `...` inside it and between two characters.

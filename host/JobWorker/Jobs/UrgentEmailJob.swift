@@ -22,22 +22,25 @@ struct UrgentEmailJob: JobHandler {
         let inputs = try await JobInputs(for: job.lease, from: stores, needing: .mail)
         let candidates = try await candidates(job, inputs.connector)
         guard !candidates.isEmpty else { return .skipped("no_new_candidates") }
-        let authored = await author.verdict(
+        let judgement = await author.verdict(
             MailCheckContext(
                 user: job.lease.user, candidates: candidates, requestID: job.lease.callID,
                 traceparent: job.traceparent))
-        let verdict = authored.text
+        let verdict = judgement.verdict
+        let seen = zip(candidates, judgement.judged).filter(\.1).map { Self.digest($0.0.id, of: job.lease.user) }
         let check = AuditMailCheck(
             candidates: candidates.count, fetched: candidates.count,
             attestedMeasurement: enclave.attestedMeasurement, shouldNotify: verdict.shouldNotify,
             urgency: verdict.urgency.rawValue, hasReason: !verdict.reason.isEmpty)
         var effect = JobEffect(
-            outcome: verdict.shouldNotify ? "notified" : "no_notification",
-            seen: authored.isJudged ? candidates.map { Self.digest($0.id, of: job.lease.user) } : [],
+            outcome: judgement.urgent.isEmpty ? "no_notification" : "notified",
+            seen: seen,
             audits: [
-                .workerUrgentEmailOutput(job: job.lease.audit, check: check, author: authored.author)
+                .workerUrgentEmailOutput(
+                    job: job.lease.audit, check: check,
+                    author: AuditAuthor(source: judgement.source.rawValue, model: judgement.audit))
             ])
-        guard verdict.shouldNotify else {
+        guard let first = judgement.urgent.first else {
             let action = AuditAction(source: "gmail", attestedMeasurement: enclave.attestedMeasurement)
             effect.audits.append(
                 .jobActionSkipped(
@@ -48,7 +51,8 @@ struct UrgentEmailJob: JobHandler {
         let sealer = Sealer(enclave: enclave, user: job.lease.user, context: job.context())
         effect.pushes = NewPushes(
             actionKey: job.idempotencyKey, kind: .urgentEmail, expiresAt: now().addingTimeInterval(Self.life),
-            items: try await sealer.notifications(Self.payload(verdict, dueAt: job.dueAt), for: inputs.devices))
+            items: try await sealer.notifications(
+                Self.payload(first, and: judgement.urgent.dropFirst(), dueAt: job.dueAt), for: inputs.devices))
         return .done(effect)
     }
 
@@ -79,7 +83,8 @@ struct UrgentEmailJob: JobHandler {
         Array(Hash.sha256(UserIDBytes.of(user) + Array(message.utf8)))
     }
 
-    static func payload(_ verdict: MailVerdict, dueAt: Date) -> PushPayload {
+    /// One verdict with what to do, or the summaries of several, each with an equal share of the room.
+    static func payload(_ verdict: MailVerdict, and more: ArraySlice<MailVerdict> = [], dueAt: Date) -> PushPayload {
         let title =
             switch verdict.urgency {
             case .critical: "Critical email"
@@ -88,7 +93,13 @@ struct UrgentEmailJob: JobHandler {
             }
         let summary = ReminderText.line(verdict.summary)
         let first = summary.isEmpty ? "You have an email that may need attention." : summary
-        let parts = [first] + verdict.actions.prefix(1).map(ReminderText.line).filter { !$0.isEmpty }
+        var parts = [first] + verdict.actions.prefix(1).map(ReminderText.line).filter { !$0.isEmpty }
+        if !more.isEmpty {
+            let share = maximumBody / (more.count + 1) - 3
+            parts = ([first] + more.map { ReminderText.line($0.summary) }).map {
+                ReminderText.cut($0, to: share, bytes: 1440 / (more.count + 1) - 5)
+            }
+        }
         return PushPayload(
             title: title, body: ReminderText.cut(parts.joined(separator: " • "), to: maximumBody, bytes: 1440),
             dueAt: dueAt)

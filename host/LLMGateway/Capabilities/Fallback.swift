@@ -32,9 +32,9 @@ public enum Fallback {
         let summary = summary(meetings, context.when)
         return BriefText(
             headline: "Your day at a glance",
-            summary: mail > 0 ? "\(summary) \(mail) recent emails may need attention." : summary,
+            summary: mail > 0 ? "\(summary) \(emails(mail)) may need attention." : summary,
             priorities: (meetings > 0 ? ["Check your first meeting"] : []) + (mail > 0 ? ["Review recent mail"] : []),
-            schedule: lines(listed), alerts: mail > 0 ? ["\(mail) recent emails to review"] : [])
+            schedule: lines(listed), alerts: mail > 0 ? ["\(emails(mail)) to review"] : [])
     }
 
     private static func summary(_ count: Int, _ when: String) -> String {
@@ -45,9 +45,12 @@ public enum Fallback {
         }
     }
 
+    private static func emails(_ count: Int) -> String { count == 1 ? "1 recent email" : "\(count) recent emails" }
+
+    /// Titles are somebody else's words: like an answer of a model they hold no link.
     private static func lines(_ meetings: [JSONValue]) -> [String] {
         meetings.prefix(maximumLines).map { meeting in
-            "\(meeting["start_local"]?.string ?? "All day") - \(meeting["title"]?.string ?? "Untitled meeting")"
+            "\(meeting["start_local"]?.string ?? "All day") - \(Markup.withoutLinks(meeting["title"]?.string ?? "Untitled meeting"))"
         }
     }
 }

@@ -10,12 +10,7 @@ public struct CapabilityContext: Sendable, Equatable {
     /// The day as a title says it.
     let heading: String
 
-    /// A context that comes as JSON; it is sanitised like any other.
-    public init(_ capability: Capability, json: JSONValue) {
-        self.init(capability, json, otherDay: nil)
-    }
-
-    private init(_ capability: Capability, _ json: JSONValue, otherDay: String?) {
+    init(_ capability: Capability, _ json: JSONValue, otherDay: String?) {
         self.capability = capability
         self.json = InputSafety.sanitised(json)
         when = otherDay.map { "on \($0)" } ?? "today"

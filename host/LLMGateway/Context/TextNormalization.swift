@@ -10,7 +10,7 @@ public enum TextNormalization {
     }
 
     /// The text as it is written, on one line and without characters that nobody sees; joiners of scripts and emoji stay.
-    static func visible(_ text: String) -> String {
+    public static func visible(_ text: String) -> String {
         if isPlain(text) { return collapsed(text) }
         return collapsed(String(String.UnicodeScalarView(text.unicodeScalars.filter { keeps($0) || shapes($0) })))
     }

@@ -73,12 +73,9 @@ struct GatewayRun {
         if let probe, outcomes[probe] == nil {
             settlement.outcomes.append(ModelOutcome(model: probe, result: .none, isProbe: true))
         }
-        if case .success(let completion) = outcome, !admission.isLocal,
-            let sealed = await gateway.seal(completion, request, cacheKey)
-        {
-            settlement.cache = (cacheKey, sealed)
-        }
-        await gateway.admissions.settle(settlement)
+        let answer = admission.isLocal ? nil : try? outcome.get()
+        await gateway.settle(
+            FinishedRequest(settlement: settlement, answer: answer, request: request, cacheKey: cacheKey))
         return try outcome.get()
     }
 

@@ -15,6 +15,7 @@ public final class LLMGateway: LanguageModel, Service {
     let reliability: Reliability?
     let sealing: (any AnswerSealing)?
     let report: GatewayReport
+    private let late = LateSettlements()
 
     /// - Throws: when the price table cannot be read.
     public init(
@@ -63,9 +64,15 @@ public final class LLMGateway: LanguageModel, Service {
         try await reliability.shared.load()
     }
 
-    /// Looks for a lost Redis, until shutdown.
+    /// Looks for a lost Redis and settles beside the callers, until shutdown; then settles what is left.
     public func run() async throws {
-        await cancelWhenGracefulShutdown { [reliability] in await reliability?.watch() }
+        guard let reliability else { return }
+        await cancelWhenGracefulShutdown {
+            await withDiscardingTaskGroup { group in
+                group.addTask { await self.late.run { await self.close($0) } }
+                await reliability.watch()
+            }
+        }
     }
 
     /// Ends the connections to the provider; last of all.
@@ -104,6 +111,21 @@ public final class LLMGateway: LanguageModel, Service {
         return try await run.perform(admission, cacheKey: key)
     }
 
+    // MARK: - After a request
+
+    /// Beside the caller where somebody does that, else at once.
+    func settle(_ finished: FinishedRequest) async {
+        if !late.offer(finished) { await close(finished) }
+    }
+
+    private func close(_ finished: FinishedRequest) async {
+        var settlement = finished.settlement
+        if let answer = finished.answer, let sealed = await seal(answer, finished.request, finished.cacheKey) {
+            settlement.cache = (finished.cacheKey, sealed)
+        }
+        await admissions.settle(settlement)
+    }
+
     // MARK: - Cache
 
     private struct Cached: Codable {
@@ -126,7 +148,7 @@ public final class LLMGateway: LanguageModel, Service {
     }
 
     /// The sealed value; nil when it cannot be sealed now.
-    func seal(_ completion: LLMCompletion, _ request: LLMRequest, _ key: String) async -> [UInt8]? {
+    private func seal(_ completion: LLMCompletion, _ request: LLMRequest, _ key: String) async -> [UInt8]? {
         let cached = Cached(
             model: completion.model, text: completion.text, input: completion.usage.input,
             output: completion.usage.output)

@@ -93,8 +93,9 @@ struct OpenRouterClient: Sendable {
     private func body(
         _ messages: [LLMMessage], _ output: LLMOutputContract, _ model: String, strict: Bool
     ) -> String {
-        let texts = messages.map { #"{"content":\#(JSONText.of($0.text)),"role":"\#($0.role.rawValue)"}"# }
-        let name = JSONText.of(output.name)
+        func quoted(_ text: String) -> String { JSONValue.string(text).text }
+        let texts = messages.map { #"{"content":\#(quoted($0.text)),"role":"\#($0.role.rawValue)"}"# }
+        let name = quoted(output.name)
         let format =
             strict
             ? #"{"type":"json_schema","json_schema":{"name":\#(name),"strict":true,"schema":\#(output.schema)}}"#
@@ -102,7 +103,7 @@ struct OpenRouterClient: Sendable {
         var provider = #"{"data_collection":"\#(configuration.dataCollection)""#
         if strict { provider += #","require_parameters":true"# }
         if configuration.zeroDataRetention { provider += #","zdr":true"# }
-        return #"{"model":\#(JSONText.of(model)),"messages":[\#(texts.joined(separator: ","))],"#
+        return #"{"model":\#(quoted(model)),"messages":[\#(texts.joined(separator: ","))],"#
             + #""response_format":\#(format),"temperature":0,"max_tokens":\#(configuration.maximumOutputTokens),"#
             + #""stream":false,"usage":{"include":true},"provider":\#(provider)}}"#
     }

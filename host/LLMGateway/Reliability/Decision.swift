@@ -32,7 +32,7 @@ struct ModelOutcome: Sendable, Equatable {
 }
 
 /// A model with the most that one try may cost.
-struct PricedModel: Sendable, Equatable, Encodable {
+struct PricedModel: Sendable, Equatable {
     var name: String
     var amount: Int
 }

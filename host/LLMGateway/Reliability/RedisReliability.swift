@@ -14,11 +14,22 @@ struct RedisReliability: Sendable {
     let redis: RedisConnection
     let configuration: LLMReliabilityConfiguration
     let deadlineSeconds: Int
+    /// What the scripts get with every call: members of a JSON object.
+    private let fixed: String
 
     init(_ redis: RedisConnection, _ configuration: LLMReliabilityConfiguration, totalDeadline: Duration) {
         self.redis = redis
         self.configuration = configuration
         deadlineSeconds = (totalDeadline.wholeMilliseconds + 999) / 1000
+        let own = configuration
+        let numbers = [
+            ("rateWindow", own.rateWindowSeconds), ("userLimit", own.userLimit), ("globalLimit", own.globalLimit),
+            ("cacheLifetime", own.cacheLifetimeSeconds), ("cacheEntries", own.cacheMaximumEntries),
+            ("budget", own.budget), ("hard", own.hardBudget ?? -1), ("budgetWindow", own.budgetWindowSeconds),
+            ("lifetime", deadlineSeconds + Self.reservationMargin), ("cooldown", own.breakerCooldownSeconds),
+            ("threshold", own.breakerThreshold), ("probe", deadlineSeconds + Self.probeMargin),
+        ]
+        fixed = numbers.map { #""\#($0)":\#($1)"# }.joined(separator: ",")
     }
 
     /// Loads the scripts: fails where Redis is away or knows none.
@@ -50,11 +61,9 @@ struct RedisReliability: Sendable {
     /// - Returns: what is spent or set aside in this window, and which models' breakers are open, in the outcomes' order.
     @discardableResult
     func settle(_ settlement: Settlement) async throws(RedisError) -> (spent: Int, open: [Bool]) {
-        var arguments = arguments(settlement.admission.id, nil)
+        var arguments = Arguments(id: settlement.admission.id)
         arguments.cost = settlement.cost ?? -1
-        arguments.outcomes = settlement.outcomes.map {
-            Arguments.Outcome(model: $0.model, result: $0.result.rawValue, probe: $0.isProbe)
-        }
+        arguments.outcomes = settlement.outcomes
         if let cache = settlement.cache, cache.value.count <= Self.maximumCachedBytes { arguments.cache = cache.key }
         let reply = try await run(Scripts.settle, arguments, settlement.cache?.value ?? [])
         guard let values = reply.array, let spent = values.first?.number else { throw .unexpectedAnswer }
@@ -78,48 +87,46 @@ struct RedisReliability: Sendable {
     /// The key that names the node.
     private static let slot = "\(Scripts.prefix)budget:reservations"
 
-    struct Arguments: Encodable {
-        struct Outcome: Encodable {
-            var model: String
-            var result: String
-            var probe: Bool
-        }
-
+    /// What one call gets; as JSON written by hand, for there are two of them in every request.
+    private struct Arguments {
         var id: String
-        var user: String
+        var user = ""
         var rate = false
-        var rateWindow, userLimit, globalLimit: Int
         var cache = ""
-        var cacheLifetime, cacheEntries: Int
-        var models: [PricedModel]
-        var budgetModel: PricedModel
+        var models: [PricedModel] = []
+        var budgetModel = PricedModel(name: "", amount: 0)
         var normal = true
         var previous = ""
         var mine = ""
         var cost = 0
-        var budget, hard, budgetWindow, lifetime: Int
-        var cooldown, threshold, probe: Int
-        var outcomes: [Outcome] = []
+        var outcomes: [ModelOutcome] = []
+
+        func json(with fixed: String) -> String {
+            func quoted(_ text: String) -> String { JSONValue.string(text).text }
+            func priced(_ model: PricedModel) -> String {
+                #"{"name":\#(quoted(model.name)),"amount":\#(model.amount)}"#
+            }
+            let models = models.map(priced).joined(separator: ",")
+            let outcomes = outcomes.map {
+                #"{"model":\#(quoted($0.model)),"result":"\#($0.result.rawValue)","probe":\#($0.isProbe)}"#
+            }.joined(separator: ",")
+            return #"{"id":\#(quoted(id)),"user":\#(quoted(user)),"rate":\#(rate),"cache":\#(quoted(cache)),"#
+                + #""models":[\#(models)],"budgetModel":\#(priced(budgetModel)),"normal":\#(normal),"#
+                + #""previous":\#(quoted(previous)),"mine":\#(quoted(mine)),"cost":\#(cost),"#
+                + #""outcomes":[\#(outcomes)],\#(fixed)}"#
+        }
     }
 
-    private func arguments(_ id: String, _ claim: Claim?) -> Arguments {
-        let own = configuration
-        return Arguments(
-            id: id, user: claim?.userHash ?? "", rateWindow: own.rateWindowSeconds, userLimit: own.userLimit,
-            globalLimit: own.globalLimit, cacheLifetime: own.cacheLifetimeSeconds,
-            cacheEntries: own.cacheMaximumEntries, models: claim?.models ?? [],
-            budgetModel: claim?.budgetModel ?? PricedModel(name: "", amount: 0), budget: own.budget,
-            hard: own.hardBudget ?? -1, budgetWindow: own.budgetWindowSeconds,
-            lifetime: deadlineSeconds + Self.reservationMargin, cooldown: own.breakerCooldownSeconds,
-            threshold: own.breakerThreshold, probe: deadlineSeconds + Self.probeMargin)
+    private func arguments(_ id: String, _ claim: Claim) -> Arguments {
+        Arguments(id: id, user: claim.userHash, models: claim.models, budgetModel: claim.budgetModel)
     }
 
     private func run(
         _ script: RedisScript, _ arguments: Arguments, _ value: [UInt8] = []
     ) async throws(RedisError) -> RedisReply {
-        guard let json = try? JSONEncoder().encode(arguments) else { throw .unexpectedAnswer }
-        return try await redis.eval(
-            script, keys: [Self.slot], arguments: [RedisArgument(Array(json)), RedisArgument(value)])
+        try await redis.eval(
+            script, keys: [Self.slot],
+            arguments: [RedisArgument(arguments.json(with: fixed)), RedisArgument(value)])
     }
 
     private func verdict(_ reply: RedisReply, _ id: String) throws(RedisError) -> Verdict {

@@ -70,6 +70,17 @@ enum Markup {
             || plain.split(whereSeparator: \.isWhitespace).contains(where: isAddress)
     }
 
+    /// What stands in place of a link.
+    static let link = "[link]"
+
+    /// The text with each link or tag replaced; as a whole where that is not enough.
+    static func withoutLinks(_ text: String) -> String {
+        guard isIn(text) else { return text }
+        let words = text.split(whereSeparator: \.isWhitespace).map { isIn(String($0)) ? link : String($0) }
+        let rest = words.joined(separator: " ")
+        return isIn(rest) ? link : rest
+    }
+
     /// A scheme at the beginning of a word, followed by something: `mailto:x`, and not `data: three files`.
     private static func holds(_ scheme: String, _ text: String) -> Bool {
         text.ranges(of: scheme).contains { range in
