@@ -12,6 +12,8 @@ infra-down:
     scripts/infra down
 infra-logs:
     scripts/infra logs
+infra-env:
+    scripts/infra env
 
 # Apply the migrations; the second applies nothing and fails when one is pending or changed
 backend-migrate:
@@ -33,15 +35,21 @@ backend-enclave-runtime:
 dev:
     scripts/dev all
 
+# What is wrong with configuration, servers or enclave; a challenge to a running enclave
+doctor:
+    scripts/dev doctor
+smoke *arguments:
+    scripts/enclave-runtime/smoke.sh {{arguments}}
+
 # The whole system with its story; all tests; format, lint and walls; figures
 run *arguments:
     scripts/run {{arguments}}
 test *arguments:
     scripts/test {{arguments}}
-check:
-    scripts/check
-bench name:
-    scripts/bench {{name}}
+check *arguments:
+    scripts/check {{arguments}}
+bench *arguments:
+    scripts/bench {{arguments}}
 chaos *arguments:
     scripts/chaos {{arguments}}
 fuzz *arguments:

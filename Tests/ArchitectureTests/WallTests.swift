@@ -38,9 +38,17 @@ import Testing
         #expect(graph.targets.values.allSatisfy { !$0.path.hasPrefix("host/") && $0.products.isEmpty })
     }
 
+    /// The debug build, which is always there beside these tests, and the release build where `scripts/test` made it.
+    static let binaries =
+        [".build/debug/enclave-runtime"]
+        + [".build-enclave/release/enclave-runtime"].filter {
+            FileManager.default.fileExists(atPath: Repository.root.appending(path: $0).path)
+        }
+
     /// Swift's mangled names carry the module's name with its length.
-    @Test func c13_productionBinaryHasNoSymbolOfTheDevShimNorOfAnyPackage() throws {
-        let binary = Repository.root.appending(path: ".build/debug/enclave-runtime")
+    @Test(arguments: binaries)
+    func c13_productionBinaryHasNoSymbolOfTheDevShimNorOfAnyPackage(_ path: String) throws {
+        let binary = Repository.root.appending(path: path)
         let symbols = try #require(try? Data(contentsOf: binary, options: .mappedIfSafe))
         for module in [
             "EnclaveDevShim", "SimulatedNitro", "SimulatorKit", "AttestationVerifier", "NIOCore", "Hummingbird",
@@ -52,11 +60,11 @@ import Testing
     }
 
     /// Nothing in it can sign as a secure module, nor was a test authority's root or seed compiled in.
-    @Test func theProductionBinaryHoldsNothingOfASimulatedSecureModule() throws {
+    @Test(arguments: binaries)
+    func theProductionBinaryHoldsNothingOfASimulatedSecureModule(_ path: String) throws {
         let closure = try PackageGraph().closure(of: "enclave-runtime")
         #expect(closure.allSatisfy { !$0.path.hasPrefix("Tests/") && !$0.path.hasPrefix("host/") })
-        let binary = try Data(
-            contentsOf: Repository.root.appending(path: ".build/debug/enclave-runtime"), options: .mappedIfSafe)
+        let binary = try Data(contentsOf: Repository.root.appending(path: path), options: .mappedIfSafe)
         let authority = try Repository.text("Tests/Simulators/SimulatedNitro/NitroPKI.swift")
         let seed = try #require(authority.firstMatch(of: /seed: String = "([^"]+)"/)).1
         for text in [String(seed), "BEGIN CERTIFICATE", "aws.nitro-enclaves", "LocalKeyManagement", "ShimEvidence"] {
@@ -66,8 +74,8 @@ import Testing
         #expect(binary.range(of: Data("alfred-evidence/1".utf8)) != nil)
     }
 
-    @Test func c13_productionBinaryLinksOnlyTheAllowedLibraries() throws {
-        let needed = try Repository.run("readelf", ["-d", ".build/debug/enclave-runtime"])
+    @Test(arguments: binaries) func c13_productionBinaryLinksOnlyTheAllowedLibraries(_ path: String) throws {
+        let needed = try Repository.run("readelf", ["-d", path])
             .split(separator: "\n").filter { $0.contains("(NEEDED)") }
             .compactMap { $0.split(separator: "[").last?.split(separator: "]").first.map(String.init) }
         #expect(!needed.isEmpty)

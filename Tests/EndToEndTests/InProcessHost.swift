@@ -13,7 +13,9 @@ struct InProcessHost {
     let connector: ConnectorID
 
     /// Lends a host whose sessions are kept while `body` runs, acting for the one connector that the system has.
-    static func with(_ stack: LocalStack, _ body: @Sendable (InProcessHost) async throws -> Void) async throws {
+    static func with<Answer: Sendable>(
+        _ stack: LocalStack, _ body: @escaping @Sendable (InProcessHost) async throws -> Answer
+    ) async throws -> Answer {
         let environment = try #require(await stack.environment)
         let loaded = EnvironmentSource.load(
             process: .api, environment: environment.variables(for: .api), directory: stack.settings.state.path)
@@ -29,12 +31,12 @@ struct InProcessHost {
         let host = InProcessHost(
             client: client, user: UserID(try #require(UUID(uuidString: String(row[0])))),
             connector: ConnectorID(try #require(UUID(uuidString: String(row[1])))))
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        defer { pool.shutdown() }
+        return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await client.run() }
             defer { group.cancelAll() }
-            try await body(host)
+            return try await body(host)
         }
-        pool.shutdown()
     }
 
     /// Status of one read of the calendar.

@@ -56,7 +56,7 @@ build() {
         --executables) arguments=(); what="all executables" ;;
         *) arguments=(--product "$1"); what=$1 ;;
     esac
-    say "Building $what (debug). The first time takes 3 to 15 minutes; later seconds."
+    say "Building $what (debug). The first time takes about ten minutes on two cores; later seconds."
     (cd "$ROOT" && swift build "${STRICT[@]}" "${arguments[@]}")
 }
 
