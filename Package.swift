@@ -271,7 +271,9 @@ if !enclaveOnly {
             path: "Tests/Benchmarks/jobs-bench", swiftSettings: base),
         .executableTarget(
             name: "llm-bench",
-            dependencies: ["LLMGateway", "HostRuntime", "HostStorage", argumentParser, asyncHTTPClient, nioCore, crypto],
+            dependencies: [
+                "LLMGateway", "HostRuntime", "HostStorage", argumentParser, asyncHTTPClient, nioCore, nioHTTP1, crypto,
+            ],
             path: "Tests/Benchmarks/llm-bench", swiftSettings: base),
         .executableTarget(
             name: "alfred-local", dependencies: ["LocalStack", argumentParser],

@@ -42,7 +42,7 @@ bench_server() {
     "$@" >".local/bench/$name.log" 2>&1 &
     BENCH_SERVER=$!
     BENCH_PIDS+=("$BENCH_SERVER")
-    for _ in $(seq 150); do
+    for _ in $(seq "${BENCH_TRIES:-150}"); do
         curl -s -o /dev/null --max-time 1 "$BENCH_URL$path" && return
         kill -0 "$BENCH_SERVER" 2>/dev/null || { tail -5 ".local/bench/$name.log" >&2; die "$name ended"; }
         sleep 0.2
@@ -113,9 +113,9 @@ api() {
             "starlette$workers"
         kill "$BENCH_SERVER"; wait "$BENCH_SERVER" 2>/dev/null || true
     done
-    # Debug: so that every request is a line in the log. The figures of A check each token's signature.
+    # Debug: so that every request is a line in the log.
     local kind remembered
-    for kind in "checked 0" "remembered $users"; do
+    for kind in "checked 0" "remembered $((2 * users))"; do
         read -r kind remembered <<<"$kind"
         BENCH_URL=http://127.0.0.1:$(bench_port)
         bench_server "api-$kind" /readyz env -i "${BENCH_ENVIRONMENT[@]}" LOG_LEVEL=debug \
