@@ -18,13 +18,25 @@ struct LoadResult: Sendable {
     }
 }
 
+/// Counts calls that end at the same time.
+private final class Tally: Sendable {
+    private let sum = Mutex(LoadResult())
+    var result: LoadResult { sum.withLock { $0 } }
+
+    func add(_ time: Double?) {
+        sum.withLock { sum in
+            if let time { sum.microseconds.append(time) } else { sum.failures += 1 }
+        }
+    }
+}
+
 enum Load {
     typealias Call = @Sendable () async -> Bool
 
     /// Evenly spread calls, each begun at its time whatever the others do.
     static func open(_ rate: Int, seconds: Int, _ call: @escaping Call) async -> LoadResult {
         let begin = ContinuousClock.now
-        let result = Mutex(LoadResult())
+        let tally = Tally()
         await withDiscardingTaskGroup { group in
             for number in 0..<rate * seconds {
                 try? await Task.sleep(until: begin + .microseconds(number * 1_000_000 / rate), tolerance: .zero)
@@ -32,13 +44,11 @@ enum Load {
                 group.addTask {
                     let isAnswered = await call()
                     let time = start.duration(to: .now).microseconds
-                    result.withLock { result in
-                        if isAnswered { result.microseconds.append(time) } else { result.failures += 1 }
-                    }
+                    tally.add(isAnswered ? time : nil)
                 }
             }
         }
-        return result.withLock { $0 }
+        return tally.result
     }
 
     /// So many callers, each with one call after the other.

@@ -31,13 +31,18 @@ func work() async throws {
         group.addTask { try? await gateway.run() }
         let tasks = Int(environment["BUDGET_WORKER_TASKS"] ?? "") ?? 1
         let asks = Int(environment["BUDGET_WORKER_ASKS"] ?? "") ?? 1
+        // So many users, of whom the first asks as often as the others together; without, each request is another's.
+        let users = Int(environment["BUDGET_WORKER_USERS"] ?? "") ?? 0
         await withTaskGroup(of: Void.self) { askers in
-            for _ in 0..<tasks {
+            for task in 0..<tasks {
                 askers.addTask {
-                    for _ in 0..<asks {
+                    for ask in 0..<asks {
+                        let number =
+                            (task + ask).isMultiple(of: 2) || users < 2 ? 0 : 1 + (task + ask) / 2 % (users - 1)
+                        let user = users > 0 ? UUID(uuidString: "00000000-0000-4000-8000-00000000000\(number)") : nil
                         let request = LLMRequest(
-                            user: UUID(), source: .evaluation, messages: [LLMMessage(.user, "\(UUID())")],
-                            output: contract)
+                            user: user ?? UUID(), source: .evaluation,
+                            messages: [LLMMessage(.user, "user-\(number) \(UUID())")], output: contract)
                         do {
                             _ = try await gateway.complete(request)
                         } catch {

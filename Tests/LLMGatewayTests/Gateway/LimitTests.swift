@@ -77,6 +77,53 @@ extension GatewayTests {
         for store in stores { store.redis.shutdown() }
     }
 
+    /// By the times that Redis itself wrote down.
+    @Test func `in no second, wherever it begins, is more admitted than a limit says`() async throws {
+        let (user, global) = (3, 7)
+        let stores = try (0..<4).map { _ in
+            try Self.reliability([
+                "LLM_RATE_LIMIT_PER_USER_MAX_REQUESTS": "\(user)", "LLM_RATE_LIMIT_GLOBAL_MAX_REQUESTS": "\(global)",
+                "LLM_RATE_LIMIT_WINDOW_SECONDS": "1",
+            ])
+        }
+        let redis = stores[0].redis
+        _ = try await redis.command(["FLUSHDB"])
+        let keys = (0..<4).map { "user:user-\($0)" } + ["global"]
+        var entries: [String: [String: Int]] = [:]
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (seed, store) in stores.enumerated() {
+                group.addTask {
+                    var random = SeededGenerator(UInt64(seed))
+                    while !Task.isCancelled {
+                        _ = try await store.admit(Self.claim(Int.random(in: 0..<4, using: &random)))
+                        try? await Task.sleep(for: .milliseconds(5))
+                    }
+                }
+            }
+            let end = ContinuousClock.now + .milliseconds(2500)
+            while ContinuousClock.now < end {
+                for key in keys {
+                    let name = RedisArgument("\(Scripts.prefix)rate_limit:\(key)")
+                    let found = try await redis.command(["ZRANGE", name, "0", "-1", "WITHSCORES"]).array ?? []
+                    for (member, score) in zip(found, found.dropFirst()).enumerated().filter({ $0.0.isMultiple(of: 2) })
+                        .map(\.1)
+                    {
+                        entries[key, default: [:]][member.text ?? ""] = Int(score.text ?? "")
+                    }
+                }
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            group.cancelAll()
+        }
+        #expect(entries["global", default: [:]].count > 2 * global - 1)
+        for (key, times) in entries {
+            let limit = key == "global" ? global : user
+            let sorted = times.values.sorted()
+            for (first, next) in zip(sorted, sorted.dropFirst(limit)) { #expect(next - first >= 1_000_000, "\(key)") }
+        }
+        for store in stores { store.redis.shutdown() }
+    }
+
     @Test func `concurrent reservations never pass the budget, to the micro-dollar`() async throws {
         let stores = try (0..<8).map { _ in
             try Self.reliability([
@@ -102,6 +149,22 @@ extension GatewayTests {
         for store in stores { store.redis.shutdown() }
     }
 
+    @Test func `what Redis forgot of a request is counted when it is settled`() async throws {
+        let store = try Self.reliability(["LLM_BUDGET_WINDOW_SECONDS": "2678400"])
+        _ = try await store.redis.command(["FLUSHDB"])
+        var claim = Self.claim(1)
+        claim.models[0].amount = 500
+        for (cost, spent) in [(Int?(21), 21), (nil, 521)] {
+            guard case .go(let admission) = try await store.admit(claim) else { throw MissingServer() }
+            for key in ["budget:reservations", "budget:expiries", "budget:open:\(admission.window)"] {
+                try await store.redis.delete(Scripts.prefix + key)
+            }
+            let total = try await store.settle(Settlement(admission: admission, cost: cost)).spent
+            #expect(total == spent)
+        }
+        store.redis.shutdown()
+    }
+
     @Test func `while Redis is away a share of the limits holds, with the budget's model, and it is told later`()
         async throws
     {
@@ -125,7 +188,8 @@ extension GatewayTests {
                 metrics: MetricsRegistry())
             try await gateway.start()
             let stand = Stand(
-                gateway: gateway, control: control, redis: redis, lines: lines, metrics: MetricsRegistry())
+                gateway: gateway, endpoints: endpoints, control: control, redis: redis, lines: lines,
+                metrics: MetricsRegistry())
             try await control.setOpenRouter(OpenRouterBehaviour(promptTokens: 0, completionTokens: 500))
             let user = UUID()
             #expect(await stand.ask(user: user).error == nil)

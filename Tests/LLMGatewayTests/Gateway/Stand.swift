@@ -42,6 +42,7 @@ struct Stand: Sendable {
         #"{"type":"object","properties":{"answer":{"type":"string"}},"required":["answer"],"additionalProperties":false}"#
 
     let gateway: LLMGateway
+    let endpoints: SimulatorEndpoints
     let control: SimulatorControl
     let redis: RedisConnection
     let lines: Lines
@@ -63,9 +64,24 @@ struct Stand: Sendable {
                 rootsFile: endpoints.caFile, log: HostLog(process: .worker, sink: lines.sink), metrics: metrics)
             try await gateway.start()
             try await body(
-                Stand(gateway: gateway, control: control, redis: redis, lines: lines, metrics: metrics))
+                Stand(
+                    gateway: gateway, endpoints: endpoints, control: control, redis: redis, lines: lines,
+                    metrics: metrics))
+            // Whatever a test was about: keys, prompts and answers that are marked are told nowhere.
+            #expect(!(lines.all.joined() + metrics.exposition()).contains("canary"))
             try await gateway.shutdown()
         }
+    }
+
+    /// The gateway of another process with the same variables.
+    func another(_ sealing: TestSealing) throws -> Stand {
+        let (models, limits) = try Self.configuration(endpoints, [:])
+        let redis = try RedisConnection(RedisOptions(url: try testRedisURL()))
+        let gateway = try LLMGateway(
+            models, limits, quotaPercentWhileDown: 10, redis: redis, sealing: sealing, rootsFile: endpoints.caFile,
+            log: HostLog(process: .worker, sink: lines.sink), metrics: metrics)
+        return Stand(
+            gateway: gateway, endpoints: endpoints, control: control, redis: redis, lines: lines, metrics: metrics)
     }
 
     static func variables(_ endpoints: SimulatorEndpoints, _ changes: [String: String]) -> [String: String] {

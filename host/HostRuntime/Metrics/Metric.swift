@@ -123,7 +123,13 @@ public enum Metric: String, CaseIterable, Sendable {
     /// Upper bounds of the buckets, in seconds or what else is counted.
     var buckets: [Double] {
         switch self {
-        case .modelTokens: [1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262_144, 1_048_576]
+        // Both as OpenTelemetry's conventions for generative AI want them.
+        case .modelTokens:
+            [
+                1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864,
+            ]
+        case .modelOperationSeconds:
+            [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
         case .jobLagSeconds, .scheduleDriftSeconds, .reminderDelaySeconds:
             [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900]
         default:

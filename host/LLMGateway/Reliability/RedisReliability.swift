@@ -51,6 +51,7 @@ struct RedisReliability: Sendable {
         _ claim: Claim, previous: Admission?, cost: Int?, isNormal: Bool = true
     ) async throws(RedisError) -> Verdict {
         var arguments = arguments(UUID().uuidString, claim)
+        if let previous { arguments.settles(previous) }
         arguments.previous = previous?.id ?? ""
         arguments.cost = cost ?? -1
         arguments.normal = isNormal
@@ -62,6 +63,7 @@ struct RedisReliability: Sendable {
     @discardableResult
     func settle(_ settlement: Settlement) async throws(RedisError) -> (spent: Int, open: [Bool]) {
         var arguments = Arguments(id: settlement.admission.id)
+        arguments.settles(settlement.admission)
         arguments.cost = settlement.cost ?? -1
         arguments.outcomes = settlement.outcomes
         if let cache = settlement.cache, cache.value.count <= Self.maximumCachedBytes { arguments.cache = cache.key }
@@ -90,16 +92,34 @@ struct RedisReliability: Sendable {
     /// What one call gets; as JSON written by hand, for there are two of them in every request.
     private struct Arguments {
         var id: String
-        var user = ""
+        var user: String
         var rate = false
         var cache = ""
-        var models: [PricedModel] = []
-        var budgetModel = PricedModel(name: "", amount: 0)
+        var models: [PricedModel]
+        var budgetModel: PricedModel
         var normal = true
         var previous = ""
         var mine = ""
         var cost = 0
+        /// Of the reservation that is settled.
+        private var ofWindow = 0
+        private var ofAmount = 0
         var outcomes: [ModelOutcome] = []
+
+        init(
+            id: String, user: String = "", models: [PricedModel] = [],
+            budgetModel: PricedModel = PricedModel(name: "", amount: 0)
+        ) {
+            self.id = id
+            self.user = user
+            self.models = models
+            self.budgetModel = budgetModel
+        }
+
+        mutating func settles(_ admission: Admission) {
+            ofWindow = admission.window
+            ofAmount = admission.reserved
+        }
 
         func json(with fixed: String) -> String {
             func quoted(_ text: String) -> String { JSONValue.string(text).text }
@@ -113,6 +133,7 @@ struct RedisReliability: Sendable {
             return #"{"id":\#(quoted(id)),"user":\#(quoted(user)),"rate":\#(rate),"cache":\#(quoted(cache)),"#
                 + #""models":[\#(models)],"budgetModel":\#(priced(budgetModel)),"normal":\#(normal),"#
                 + #""previous":\#(quoted(previous)),"mine":\#(quoted(mine)),"cost":\#(cost),"#
+                + #""ofWindow":\#(ofWindow),"ofAmount":\#(ofAmount),"#
                 + #""outcomes":[\#(outcomes)],\#(fixed)}"#
         }
     }

@@ -13,34 +13,36 @@ enum Scripts {
         local t = redis.call('TIME')
         local now = t[1] * 1000000 + t[2]
         local function int(n) return string.format('%.0f', n) end
-        local R = P .. 'budget:reservations'
+        local R, E = P .. 'budget:reservations', P .. 'budget:expiries'
         local window = int(math.floor(t[1] / a.budgetWindow) * a.budgetWindow)
         local function spend(w, amount)
             local key = P .. 'budget:' .. w
             redis.call('INCRBY', key, int(amount))
             redis.call('EXPIRE', key, 2 * a.budgetWindow + a.lifetime)
         end
-        -- What is open in this window; reservations past their time were perhaps bought by a dead process.
-        local function open()
-            local sum = 0
-            local all = redis.call('HGETALL', R)
-            for i = 1, #all, 2 do
-                local w, amount, expiry = string.match(all[i + 1], '^(%d+):(%d+):(%d+)$')
-                if tonumber(expiry) <= now then
-                    redis.call('HDEL', R, all[i])
-                    spend(w, tonumber(amount))
-                elseif w == window then
-                    sum = sum + tonumber(amount)
-                end
-            end
-            return sum
-        end
-        local function settle(id, cost)
+        local function opened(w) return P .. 'budget:open:' .. w end
+        local function drop(id)
             local entry = redis.call('HGET', R, id)
-            if not entry then return end
+            redis.call('ZREM', E, id)
+            if not entry then return nil end
             local w, amount = string.match(entry, '^(%d+):(%d+):')
             redis.call('HDEL', R, id)
-            if cost < 0 then cost = tonumber(amount) end
+            redis.call('DECRBY', opened(w), amount)
+            return w, tonumber(amount)
+        end
+        -- What is open in this window; reservations past their time were perhaps bought by a dead process.
+        local function open()
+            for _, id in ipairs(redis.call('ZRANGEBYSCORE', E, '-inf', int(now), 'LIMIT', 0, 1000)) do
+                local w, amount = drop(id)
+                if w then spend(w, amount) end
+            end
+            return math.max(0, tonumber(redis.call('GET', opened(window)) or '0'))
+        end
+        -- A reservation that is not there was forgotten by a Redis that crashed: its cost counts all the same.
+        local function settle(id, cost)
+            local w, amount = drop(id)
+            if not w then w, amount = int(a.ofWindow), a.ofAmount end
+            if cost < 0 then cost = amount end
             if cost > 0 then spend(w, cost) end
         end
         local function breaker(m)
@@ -70,8 +72,13 @@ enum Scripts {
                 return found, dearest, probe
             end
             local function record(list, amount, probe, routed)
-                redis.call('HSET', R, a.id, window .. ':' .. int(amount) .. ':' .. int(now + a.lifetime * 1000000))
-                redis.call('EXPIRE', R, 2 * a.budgetWindow + 2 * a.lifetime)
+                local expiry = int(now + a.lifetime * 1000000)
+                redis.call('HSET', R, a.id, window .. ':' .. int(amount) .. ':' .. expiry)
+                redis.call('ZADD', E, expiry, a.id)
+                redis.call('INCRBY', opened(window), int(amount))
+                for _, key in ipairs({R, E, opened(window)}) do
+                    redis.call('EXPIRE', key, 2 * a.budgetWindow + 2 * a.lifetime)
+                end
                 if probe ~= '' then
                     redis.call('HSET', P .. 'circuit_breaker:' .. probe, 'probe_until', int(now + a.probe * 1000000))
                 end
