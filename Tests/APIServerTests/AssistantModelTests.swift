@@ -27,7 +27,44 @@ private final class OneAnswer: LanguageModel {
     }
 }
 
+/// Thinks until it is cancelled.
+private final class EndlessThought: LanguageModel {
+    private let state = Mutex((asked: 0, cancelled: 0))
+    var asked: Int { state.withLock { $0.asked } }
+    var cancelled: Int { state.withLock { $0.cancelled } }
+
+    func complete(_ request: LLMRequest) async throws(LLMError) -> LLMCompletion {
+        state.withLock { $0.asked += 1 }
+        do {
+            try await Task.sleep(for: .seconds(600))
+        } catch {
+            state.withLock { $0.cancelled += 1 }
+        }
+        throw .cancelled
+    }
+}
+
 @Suite struct AssistantModelTests {
+    @Test func asksNoModelForAClientThatHasGone() async throws {
+        let model = EndlessThought()
+        try await TestServer.run(model: model) { server in
+            let token = try await connected(server).token
+            server.enclave.script {
+                $0.calendar = .success(
+                    GoogleGetAnswer(status: 200, body: Array(#"{"items":[]}"#.utf8), retryAfterSeconds: nil))
+            }
+            let client = Task { try await self.ask(server, token, "What meetings do I have?") }
+            let end = ContinuousClock.now + .seconds(20)
+            while model.asked == 0, ContinuousClock.now < end { try await Task.sleep(for: .milliseconds(10)) }
+            #expect(model.asked == 1 && model.cancelled == 0)
+            // Ends the connection.
+            client.cancel()
+            _ = await client.result
+            while model.cancelled == 0, ContinuousClock.now < end { try await Task.sleep(for: .milliseconds(10)) }
+            #expect(model.cancelled == 1)
+        }
+    }
+
     private static let good = """
         {"version":"2026-02-15","output":{"title":"A day","summary":"Two talks, the first at nine.",\
         "key_points":["09:00 - Talk"],"follow_ups":["Prepare"]}}

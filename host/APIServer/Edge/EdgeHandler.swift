@@ -43,6 +43,7 @@ final class EdgeHandler: ChannelDuplexHandler {
     private var silentBytes = 0
     private var requestHeaders = HTTPHeaders()
     private var requestStart = ContinuousClock.now
+    let presence = ClientPresence()
 
     init(accessLog: AccessLog) { self.accessLog = accessLog }
 
@@ -61,6 +62,7 @@ final class EdgeHandler: ChannelDuplexHandler {
         timer?.cancel()
         stall?.cancel()
         deadline = nil
+        presence.left()
         context.fireChannelInactive()
     }
 
@@ -128,6 +130,8 @@ final class EdgeHandler: ChannelDuplexHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if event is ChannelShouldQuiesceEvent { isDraining = true }
+        // Who sends no more has hung up: no client of an API closes half of its connection.
+        if case .some(.inputClosed) = event as? ChannelEvent { presence.left() }
         context.fireUserInboundEventTriggered(event)
     }
 

@@ -12,6 +12,7 @@ struct APIResponder: HTTPResponder {
     let gate: RequestGate
     let accessLog: AccessLog
     private let deadlines: RequestDeadlines
+    private static let modelRoute = "/v1/assistant/query"
 
     /// `timeout` is the longest time of one request.
     init(table: RouteTable, gate: RequestGate, accessLog: AccessLog, timeout: Duration) {
@@ -35,7 +36,9 @@ struct APIResponder: HTTPResponder {
             let admitted = AdmittedRequest(
                 route: route, parameters: parameters, request: request, peer: context.peer, requestID: requestID,
                 trace: trace, log: log)
-            let outcome = try await withinTimeout(context) { await gate.answer(admitted) }
+            // A model is paid by the word: nobody is asked for a client that has gone.
+            let presence = route.template == Self.modelRoute ? context.presence : nil
+            let outcome = try await withinTimeout(context, presence) { await gate.answer(admitted) }
             limit = outcome.limitHeaders
             answer = try outcome.answer.get()
         } catch {
@@ -57,10 +60,11 @@ struct APIResponder: HTTPResponder {
     }
 
     private func withinTimeout(
-        _ context: ConnectionContext, _ body: @escaping @Sendable () async -> RequestGate.Outcome
+        _ context: ConnectionContext, _ presence: ClientPresence?,
+        _ body: @escaping @Sendable () async -> RequestGate.Outcome
     ) async throws(APIError) -> RequestGate.Outcome {
         do {
-            return try await deadlines.run(on: context.executor, body)
+            return try await deadlines.run(on: context.executor, presence: presence, body)
         } catch {
             throw APIError(.requestTimeout)
         }

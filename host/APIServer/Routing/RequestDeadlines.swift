@@ -23,12 +23,15 @@ final class RequestDeadlines: Sendable {
 
     private var resolution: Duration { min(limit / 10, .milliseconds(100)) }
 
-    /// Runs `work`, cancels it when its time is over and then throws; returns only when `work` has ended.
+    /// Runs `work`, cancels it when its time is over and then throws; returns only when `work` has ended. Work for a client
+    /// that has gone is cancelled too, where `presence` is given.
     func run<Value: Sendable>(
-        on executor: any TaskExecutor, _ work: @escaping @Sendable () async -> Value
+        on executor: any TaskExecutor, presence: ClientPresence? = nil, _ work: @escaping @Sendable () async -> Value
     ) async throws(DeadlineExceeded) -> Value {
         let task = Task(executorPreference: executor) { await work() }
         let id = watch { task.cancel() }
+        presence?.watch { task.cancel() }
+        defer { presence?.unwatch() }
         let value = await withTaskCancellationHandler {
             await task.value
         } onCancel: {
