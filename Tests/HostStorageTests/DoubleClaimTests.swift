@@ -8,16 +8,15 @@ import Testing
 @Suite struct DoubleClaimTests {
     /// The claim, held up between its snapshot and its locks until the test lets go of an advisory lock.
     private static let held: String = {
-        let lanes = "lanes(lane, places) as (values (0::smallint, $2), (1::smallint, least($2, $3))),"
-        let gate =
-            "lanes(lane, places) as (select v.* from (values (0::smallint, $2), (1::smallint, least($2, $3))) v, (select pg_advisory_xact_lock(4711)) gate),"
+        let lanes = "least($2, $3))) values(lane, places) where"
+        let gate = "least($2, $3))) values(lane, places), (select pg_advisory_xact_lock(4711)) gate where"
         return JobRepository.claimDue.sql.replacingOccurrences(of: lanes, with: gate)
     }()
 
     /// The same with the condition judged in the snapshot alone, not on the locked row.
     private static let moved = held.replacingOccurrences(
         of: "where j.state = 'PENDING' and j.due_at <= now()\n", with: "where true\n"
-    ).replacingOccurrences(of: "any(p.ids) and j.state = 'PENDING' and j.due_at <= now()", with: "any(p.ids)")
+    ).replacingOccurrences(of: " and case j.state when 'PENDING' then j.due_at <= now() end", with: "")
 
     /// What a late claimer gets of a job that another one claimed after the late one's snapshot.
     private func lateClaim(_ sql: String) async throws -> (rows: Int, token: Int) {
@@ -26,7 +25,7 @@ import Testing
         let (gatekeeper, late) = (try database.anotherPool(), try database.anotherPool())
         let parameters = JobClaim(
             owner: "late", maximum: 5, maximumBackground: 5, perUserLimit: 1, lease: .seconds(60)
-        ).parameters(depth: 8)
+        ).parameters(reach: (8, 8))
         let claiming = try await gatekeeper.withTransaction { tx throws(StorageError) in
             try await tx.query(.write("select pg_advisory_xact_lock(4711)"))
             let claiming = Task { try await late.query(.write(sql), parameters) }

@@ -34,7 +34,7 @@ import Testing
         try await database.sql("analyze alfred.jobs")
         let parameters = JobClaim(
             owner: "plan", maximum: 32, maximumBackground: 32, perUserLimit: 1, lease: .seconds(60)
-        ).parameters(depth: 8)
+        ).parameters(reach: (8, 8))
         let plan = try await database.pool.query(
             .write("explain (analyze, buffers, format json) " + JobRepository.claimDue.sql), parameters)
         let text = String(decoding: try plan.required().bytes(0), as: UTF8.self)

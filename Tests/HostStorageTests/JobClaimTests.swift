@@ -48,7 +48,7 @@ import Testing
                 }
                 try await tx.query(
                     JobRepository.claimDue,
-                    [.text("late"), .int(5), .int(5), .int(1), .double(60), .int(8)])
+                    [.text("late"), .int(5), .int(5), .int(1), .double(60), .int(8), .int(8)])
             }
         }
         #expect(try await claim(other).isEmpty)

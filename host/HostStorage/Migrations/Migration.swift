@@ -31,5 +31,6 @@ struct Migration: Sendable, Equatable {
         ("0003_job_engine.sql", PackageResources._003_job_engine_sql),
         ("0004_key_rotation.sql", PackageResources._004_key_rotation_sql),
         ("0005_privacy_delete.sql", PackageResources._005_privacy_delete_sql),
+        ("0006_job_locality.sql", PackageResources._006_job_locality_sql),
     ].compactMap { Migration(file: $0.0, contents: $0.1) }
 }

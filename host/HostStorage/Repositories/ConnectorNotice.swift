@@ -33,7 +33,7 @@ extension NewJob {
 
     static func notice(_ notice: ConnectorNotice, connector: UUID, version: Int64, user: UUID) -> NewJob {
         NewJob(
-            id: UUID(), user: user, type: .connectorNotice,
+            id: .timeOrdered(), user: user, type: .connectorNotice,
             idempotencyKey: notice.key(connector: connector, version: version),
             expiresAt: Date().addingTimeInterval(noticeLife), requestID: UUID().uuidString.lowercased())
     }

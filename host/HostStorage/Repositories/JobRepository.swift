@@ -15,11 +15,11 @@ public struct JobRepository: Sendable {
         guard claim.maximum > 0 else { return [] }
         var claimed: [ClaimedJob] = []
         // A short look first; farther only when those who may not run fill it.
-        for depth in [2, 8, 64] {
+        for reach in [(2, 0), (2, 2), (8, 8), (64, 64)] {
             var rest = claim
             rest.maximum -= claimed.count
             rest.maximumBackground -= claimed.count { !$0.lease.type.isPrompt }
-            let found = try await take(rest, depth: depth)
+            let found = try await take(rest, reach: reach)
             claimed += found.jobs
             guard found.isWindowFull, claimed.count < claim.maximum else { break }
         }
@@ -27,11 +27,11 @@ public struct JobRepository: Sendable {
     }
 
     private func take(
-        _ claim: JobClaim, depth: Int
+        _ claim: JobClaim, reach: (perPlace: Int, perRunning: Int)
     ) async throws(StorageError) -> (jobs: [ClaimedJob], isWindowFull: Bool) {
         for _ in 0..<5 {
             do {
-                let rows = try await pool.query(Self.claimDue, claim.parameters(depth: depth))
+                let rows = try await pool.query(Self.claimDue, claim.parameters(reach: reach))
                 let jobs = try rows.map { row throws(StorageError) -> ClaimedJob? in
                     try row.isNull(0) ? nil : try Self.claimedJob(row)
                 }
@@ -226,11 +226,11 @@ public struct JobRepository: Sendable {
 }
 
 extension JobClaim {
-    /// `depth` is the number of rows looked at per running job and free place.
-    func parameters(depth: Int) -> [SQLValue] {
+    /// `reach` is the number of rows looked at per free place and per running job.
+    func parameters(reach: (perPlace: Int, perRunning: Int)) -> [SQLValue] {
         [
             .text(owner), .int(maximum), .int(max(0, maximumBackground)), .int(perUserLimit),
-            .double(lease.inSeconds), .int(depth),
+            .double(lease.inSeconds), .int(reach.perPlace), .int(reach.perRunning),
         ]
     }
 }

@@ -96,13 +96,15 @@ extension JobRepository {
         """)
 
     /// Many at once, for executions without an effect: ids, tokens, outcomes.
+    ///
+    /// The state stands in a `case` so that the rows are found by their ids alone, never by an index of running jobs.
     static let setManyDone = Statement.write(
         """
-        update alfred.jobs j set state = 'DONE', outcome = e.outcome, finished_at = now(), last_error_code = null,
-            last_error_message = null, lease_owner = null, lease_expires_at = null, user_slot = null,
+        update alfred.jobs j set state = 'DONE', outcome = ($3::text[])[array_position($1, j.id)],
+            finished_at = now(), last_error_code = null, last_error_message = null, lease_owner = null, lease_expires_at = null, user_slot = null,
             updated_at = now()
-        from unnest($1::uuid[], $2::int8[], $3::text[]) as e(id, token, outcome)
-        where j.id = e.id and j.state = 'RUNNING' and j.lease_token = e.token
+        where j.id = any($1::uuid[])
+            and case j.state when 'RUNNING' then j.lease_token end = ($2::int8[])[array_position($1, j.id)]
         returning j.id
         """)
 

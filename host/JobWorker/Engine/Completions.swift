@@ -2,10 +2,15 @@ import FoundationEssentials
 import HostStorage
 import Synchronization
 
-/// Ends executions without an effect many at a time: while one statement is under way, the next one gathers.
+/// Ends executions without an effect many at a time: while one statement is under way, the next one gathers, and a
+/// little longer when the last one had many.
 final class Completions: Sendable {
     /// Most of one statement.
-    static let largestBatch = 500
+    static let largestBatch = 250
+    /// Longest wait for more.
+    private static let gathering = Duration.milliseconds(1)
+    /// Ends that come faster than this many at a time are gathered.
+    private static let many = 4
 
     private struct Waiting {
         let lease: JobLease
@@ -39,13 +44,17 @@ final class Completions: Sendable {
 
     /// Writes until cancelled; then nothing more can be recorded.
     func write() async {
+        var last = 0
         while !Task.isCancelled {
-            let batch = take()
-            if batch.isEmpty {
+            let count = state.withLock { $0.waiting.count }
+            guard count > 0 else {
                 await wakeUp.waitForSignal()
-            } else {
-                await write(batch)
+                continue
             }
+            if last >= Self.many, count < last / 2 { try? await Task.sleep(for: Self.gathering) }
+            let batch = take()
+            last = batch.count
+            await write(batch)
         }
         let rest = state.withLock { state in
             state.isOver = true

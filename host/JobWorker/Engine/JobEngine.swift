@@ -1,6 +1,7 @@
 import FoundationEssentials
 import HostRuntime
 import HostStorage
+import Synchronization
 
 /// Claims due jobs and runs them side by side, and sees to it now and then that everything due can be claimed.
 ///
@@ -11,6 +12,11 @@ final class JobEngine: Sendable {
     private static let blockedPause = (first: Duration.milliseconds(20), cap: Duration.milliseconds(250))
     /// While Postgres is away.
     private static let awayPause = (first: Duration.milliseconds(100), cap: Duration.seconds(2))
+
+    /// Longest wait for more free places when more is due than there is room for: claims of many cost less each.
+    private static let longestGathering = Duration.milliseconds(2)
+    /// Turns that the jobs just begun get before it waits by the clock.
+    private static let turns = 32
 
     struct Settings: Sendable {
         var workerID: String
@@ -27,6 +33,8 @@ final class JobEngine: Sendable {
     let wakeUp = WakeUp()
     private let settings: Settings
     private let places: Places
+    private let isGathering = Atomic(false)
+    private let hasRoom = WakeUp()
     private let stores: WorkerStores
     private let enclave: any WorkerEnclave
     private let execution: JobExecution
@@ -64,11 +72,15 @@ final class JobEngine: Sendable {
         var blocked = Backoff(first: Self.blockedPause.first, cap: Self.blockedPause.cap)
         var away = Backoff(first: Self.awayPause.first, cap: Self.awayPause.cap)
         var upkeep = Upkeep(settings: settings, stores: stores, report: report)
+        var isBehind = false
         while !drain.begun.hasHappened, !Task.isCancelled {
             let wait: Duration
             do throws(StorageError) {
+                if isBehind { await gatherPlaces() }
                 let asked = ContinuousClock.now
-                let claimed = try await claim()
+                let room = room
+                let claimed = try await claim(room)
+                isBehind = !claimed.isEmpty && claimed.count == room?.all
                 for job in claimed { start(job, claimedAt: asked, in: &jobs) }
                 away.reset()
                 let hasMadeWork = await upkeep.run()
@@ -76,9 +88,13 @@ final class JobEngine: Sendable {
                     blocked.reset()
                     continue
                 }
-                let next = try await stores.jobs.nextDue()
-                wait = min(
-                    next.isAnyDue ? blocked.next() : upkeep.pause, next.untilNext ?? upkeep.pause, upkeep.pause)
+                if room == nil {
+                    wait = enclave.isAvailable ? upkeep.pause : min(blocked.next(), upkeep.pause)
+                } else {
+                    let next = try await stores.jobs.nextDue()
+                    wait = min(
+                        next.isAnyDue ? blocked.next() : upkeep.pause, next.untilNext ?? upkeep.pause, upkeep.pause)
+                }
             } catch {
                 report.storageFailed("jobs", error)
                 wait = away.next()
@@ -91,16 +107,42 @@ final class JobEngine: Sendable {
         }
     }
 
-    private func claim() async throws(StorageError) -> [ClaimedJob] {
+    /// What a claim may ask for; nil when nothing may be claimed now.
+    private var room: (all: Int, background: Int)? {
         let free = places.free
         // Results that wait to be recorded are bounded too.
         guard enclave.isAvailable, free.all > 0, !drain.begun.hasHappened,
             execution.running.count < 2 * settings.maximumConcurrency
-        else { return [] }
+        else { return nil }
+        return (min(free.all, settings.batchSize), free.background)
+    }
+
+    private func claim(_ room: (all: Int, background: Int)?) async throws(StorageError) -> [ClaimedJob] {
+        guard let room else { return [] }
         return try await stores.jobs.claim(
             JobClaim(
-                owner: settings.workerID, maximum: min(free.all, settings.batchSize),
-                maximumBackground: free.background, perUserLimit: settings.perUserLimit, lease: settings.lease))
+                owner: settings.workerID, maximum: room.all, maximumBackground: room.background,
+                perUserLimit: settings.perUserLimit, lease: settings.lease))
+    }
+
+    /// Places that make a claim worth while, when more is due than there is room for.
+    private var isRoomy: Bool {
+        places.free.all >= min(settings.batchSize, (settings.maximumConcurrency + 1) / 2)
+    }
+
+    private func gatherPlaces() async {
+        // Jobs that end at once need no clock.
+        for _ in 0..<Self.turns where !isRoomy { await Task.yield() }
+        guard !isRoomy else { return }
+        isGathering.store(true, ordering: .sequentiallyConsistent)
+        if !isRoomy { await hasRoom.wait(atMost: Self.longestGathering) }
+        isGathering.store(false, ordering: .sequentiallyConsistent)
+    }
+
+    /// A place is free, or the end of a job is recorded. While places are gathered the loop wakes by itself soon.
+    private func somethingEnded() {
+        if !isGathering.load(ordering: .sequentiallyConsistent) { return wakeUp.signal() }
+        if isRoomy { hasRoom.signal() }
     }
 
     private func start(_ job: ClaimedJob, claimedAt: ContinuousClock.Instant, in jobs: inout DiscardingTaskGroup) {
@@ -110,10 +152,10 @@ final class JobEngine: Sendable {
         jobs.addTask {
             await self.execution.run(job) {
                 self.places.giveBack(isPrompt: isPrompt)
-                self.wakeUp.signal()
+                self.somethingEnded()
             }
             // The user's next job waits for the record, not for the place.
-            self.wakeUp.signal()
+            self.somethingEnded()
         }
     }
 }
