@@ -88,6 +88,14 @@ import Testing
     }
 
     @Test(arguments: [
+        ("europe/berlin", "Europe/Berlin"), ("utc", "UTC"), ("AMERICA/NEW_YORK", "America/New_York"),
+        ("Asia/Calcutta", "Asia/Calcutta"), ("gmt+3", "gmt+3"), ("", ""),
+    ])
+    func spellsAZoneAsTheDataDoes(_ given: String, _ spelled: String) {
+        #expect(WritePreferences.canonicalZone(given) == spelled)
+    }
+
+    @Test(arguments: [
         "", "utc", "europe/berlin", "Europe/Berlin ", "GMT+3", "GMT+0300", "PST", "Factory", "Etc/Unknown", "/", "a/b",
         "../etc/passwd", "Europe/Berlin\u{0}", "Europe/Berl\u{ed}n",
     ])

@@ -63,6 +63,56 @@ import Testing
         #expect(Set(seen) == before)
     }
 
+    /// Whatever the times and the length of a page: each event once, newest first, and none that came meanwhile.
+    @Test func anyTrailIsReadInPagesOfAnyLength() async throws {
+        let database = try await TestDatabase.make()
+        let audit = AuditRepository(database.pool)
+        for round in 0..<24 {
+            let user = try await database.user()
+            let (events, limit) = (Int.random(in: 0...40), Int.random(in: 1...9))
+            try await database.sql(
+                """
+                insert into alfred.audit_events (user_id, event_type, result, created_at)
+                select $1, 'E', 'SUCCESS', timestamptz '2026-01-01 00:00:00+00' + floor(random() * 8) * interval '1 microsecond'
+                from generate_series(1, $2::int) n
+                """, [.uuid(user), .int(events)])
+            let expected = try await database.sql(
+                "select id from alfred.audit_events where user_id = $1 order by created_at desc, id desc",
+                [.uuid(user)]
+            ).map { row throws(StorageError) in try row.uuid(0) }
+            var (seen, pages): ([UUID], Int) = ([], 0)
+            var cursor: AuditCursor?
+            repeat {
+                let page = try await audit.page(of: user, after: cursor, limit: limit)
+                #expect(page.items.count == limit || page.next == nil)
+                seen += page.items.map(\.id)
+                pages += 1
+                cursor = try page.next.map { try #require(AuditCursor($0.text)) }
+                try await audit.append(.googleConnectStarted(redirectURI: "a://b"), for: user)
+            } while cursor != nil
+            #expect(seen == expected, "round \(round): \(events) events, pages of \(limit)")
+            #expect(pages == max(1, (events + limit - 1) / limit))
+        }
+    }
+
+    /// A page far down costs what the first one does: the scan of the index begins at the cursor, in the plan that is kept
+    /// for all cursors.
+    @Test func aPageReadsNothingBeforeItsCursor() async throws {
+        let database = try await TestDatabase.make()
+        let plan = try await database.pool.withTransaction { tx throws(StorageError) in
+            for setting in ["plan_cache_mode = force_generic_plan", "enable_seqscan = off", "enable_sort = off"] {
+                try await tx.query(.write("set local \(setting)"))
+            }
+            try await tx.query(
+                .write("prepare audit_page (uuid, bigint, uuid, bigint) as \(AuditRepository.select.sql)"))
+            let some = "'\(UUID())'"
+            return try await tx.query(.write("explain execute audit_page (\(some), 1, \(some), 51)"))
+                .map { row throws(StorageError) in try row.text(0) }.joined(separator: "\n")
+        }
+        #expect(plan.contains("Index Cond: ((user_id = $1) AND (ROW(created_at, id) < ROW("), "\(plan)")
+        #expect(!plan.contains("Filter:") && !plan.contains("Sort"), "\(plan)")
+    }
+
     @Test func theLastPageHasNoCursorEvenWhenFull() async throws {
         let database = try await TestDatabase.make()
         let user = try await database.user()

@@ -15,10 +15,10 @@ STEP = 1_000_000
 
 FILL = """
 set session_replication_role = replica;
-insert into alfred.audit_events (user_id, event_type, connector, result, redacted_metadata, created_at)
-select '{user}', 'GOOGLE_CONNECT_COMPLETED', 'google', 'SUCCESS', '{{"request_id":"bench"}}',
+insert into alfred.audit_events (id, user_id, event_type, connector, result, redacted_metadata, created_at)
+select ('{trail}-0000-4000-8000-' || lpad(to_hex(number), 12, '0'))::uuid, '{user}', 'GOOGLE_CONNECT_COMPLETED', 'google', 'SUCCESS', '{{"request_id":"bench"}}',
     timestamptz 'epoch' + ({newest} - number * {step}) * interval '1 microsecond'
-from generate_series(0, {rows} - 1) number;
+from generate_series(0::bigint, {rows} - 1) number;
 """
 
 
@@ -32,7 +32,8 @@ def request(connection, method, path, body=None, headers=None):
 
 
 def run(owner, sql):
-    subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", owner], input=sql, text=True, check=True)
+    if subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", owner], input=sql, text=True).returncode != 0:
+        raise SystemExit("psql failed")
 
 
 def main():
@@ -45,7 +46,7 @@ def main():
     control = http.client.HTTPConnection("127.0.0.1", given.control, timeout=30)
     api = http.client.HTTPConnection(urllib.parse.urlsplit(given.api).netloc, timeout=60)
     trails = []
-    for rows in given.rows:
+    for index, rows in enumerate(given.rows):
         subject = f"audit_{rows}_{uuid.uuid4().hex}"
         token = request(
             control, "POST", "/clerk/tokens", json.dumps({"subject": subject}), {"content-type": "application/json"})
@@ -54,10 +55,12 @@ def main():
         user = subprocess.run(
             ["psql", "-X", "-At", given.owner, "-c", "select id from alfred.users order by created_at desc limit 1"],
             capture_output=True, text=True, check=True).stdout.strip()
-        run(given.owner, FILL.format(user=user, rows=rows, newest=NEWEST, step=STEP))
+        run(given.owner, FILL.format(trail=f"{index:08x}", user=user, rows=rows, newest=NEWEST, step=STEP))
         trails.append((rows, headers))
     run(given.owner, "vacuum analyze alfred.audit_events; checkpoint;")
     for rows, headers in trails:
+        # The server has closed a connection that was silent for minutes.
+        api.close()
         places = [NEWEST - STEP * (rows * number // PAGES) for number in range(PAGES)]
         random.Random(1).shuffle(places)
         times, items = [], 0

@@ -18,7 +18,7 @@ struct WritePreferences: Sendable {
             meetingReminderMinutes: try body.integer("meeting_reminder_minutes"),
             morningBriefLocalTime: try body.text("morning_brief_local_time"),
             quietHoursStart: try body.text("quiet_hours_start"), quietHoursEnd: try body.text("quiet_hours_end"),
-            timeZone: try body.text("time_zone"),
+            timeZone: Self.canonicalZone(try body.text("time_zone").trimmedOfWhiteSpace),
             highRiskRequiresConfirm: try body.bool("high_risk_requires_confirm"))
         func check(_ isFine: Bool, _ field: StaticString) throws(APIError) {
             guard isFine else { throw APIError(.invalidPreferences, field: field) }
@@ -38,6 +38,13 @@ struct WritePreferences: Sendable {
             [bytes[0], bytes[1], bytes[3], bytes[4]].allSatisfy({ (0x30...0x39).contains($0) })
         else { return false }
         return bytes[0...1].lexicographicallyPrecedes("24".utf8) && bytes[3] < UInt8(ascii: "6")
+    }
+
+    /// The spelling of the IANA data for a zone written in other letters; what is no zone stays as it is.
+    static func canonicalZone(_ name: String) -> String {
+        guard !isTimeZone(name), name.utf8.count <= 64 else { return name }
+        let wanted = name.lowercased()
+        return (TimeZone.knownTimeZoneIdentifiers + ["UTC"]).first { $0.lowercased() == wanted } ?? name
     }
 
     /// A zone of the IANA data in exactly its spelling.

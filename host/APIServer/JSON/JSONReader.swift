@@ -122,7 +122,8 @@ struct JSONReader {
             switch byte {
             case UInt8(ascii: "\""):
                 let rest = bytes[start..<position - 1]
-                return text.isEmpty ? String(decoding: rest, as: UTF8.self) : String(decoding: text + rest, as: UTF8.self)
+                return text.isEmpty
+                    ? String(decoding: rest, as: UTF8.self) : String(decoding: text + rest, as: UTF8.self)
             case UInt8(ascii: "\\"):
                 text += bytes[start..<position - 1]
                 text += String(try escaped()).utf8

@@ -65,6 +65,8 @@ final class PostgresLoop: Sendable {
         precondition(started, "no thread left for the database loop")
     }
 
+    var lastID: UInt64 { identifiers.load(ordering: .relaxed) }
+
     func nextID() -> UInt64 { identifiers.add(1, ordering: .relaxed).newValue }
 
     /// `false` when the loop has ended and will not see the command.

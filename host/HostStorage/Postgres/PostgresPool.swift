@@ -12,6 +12,9 @@ public final class PostgresPool: Sendable {
     /// Calls and transactions that use a connection or wait for one.
     public var inUse: Int { callsInProgress.load(ordering: .relaxed) }
 
+    /// Statements, and connections lent to transactions, since the start.
+    var callsBegun: UInt64 { loop.lastID }
+
     public init(_ configuration: PostgresConfiguration) {
         self.configuration = configuration
         loop = PostgresLoop(configuration)

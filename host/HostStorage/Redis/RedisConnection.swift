@@ -100,7 +100,9 @@ public final class RedisConnection: Sendable {
 
     /// Of the open connection. The first connect is waited for, a failed Redis is not.
     private func outbox() async -> RedisOutbox? {
-        if let open = state.withLock({ if case .connected(let outbox) = $0.phase { outbox } else { nil } }) { return open }
+        if let open = state.withLock({ if case .connected(let outbox) = $0.phase { outbox } else { nil } }) {
+            return open
+        }
         return await withCheckedContinuation { continuation in
             let answer = state.withLock { state -> RedisOutbox?? in
                 switch state.phase {

@@ -87,7 +87,7 @@ public struct AuditRepository: Sendable {
 
     // Nothing beside the comparison, which alone begins the scan of the index at the cursor: "or no cursor" would make
     // the plan that is kept for all cursors read every newer event.
-    private static let select = Statement.read(
+    static let select = Statement.read(
         """
         select id, created_at, event_type, connector, result = 'SUCCESS', redacted_metadata,
             (extract(epoch from created_at) * 1000000)::bigint
