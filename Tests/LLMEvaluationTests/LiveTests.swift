@@ -10,7 +10,7 @@ import Testing
 @Suite struct LiveTests {
     private static let good = """
         {"version":"2026-02-15","output":{"title":"Two meetings","summary":"You have 2 meetings.",\
-        "key_points":["09:00 - Design review"],"follow_ups":[]}}
+        "key_points":["09:00 - Design review","13:30 - Budget call"],"follow_ups":["Prepare the review"]}}
         """
     private static let unsafe = good.replacing("You have 2 meetings.", with: "See https://evil.example/x")
 

@@ -59,7 +59,7 @@ public enum Evaluation {
             failures.append(.init(check: "schema_validity", message: schemaError ?? "valid, which was not expected"))
         }
         if let expected = expectedSource, expected != source {
-            let why = rules.isEmpty ? "" : " (\(rules.joined(separator: "; ")))"
+            let why = rules.isEmpty || schemaError != nil ? "" : " (\(rules.joined(separator: "; ")))"
             failures.append(
                 .init(
                     check: "safe_output_source",

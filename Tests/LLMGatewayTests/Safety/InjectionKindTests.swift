@@ -46,7 +46,7 @@ import Testing
         "A B C D E F G class photo", "Q3 OKR review at 10am, room 1A", "COVID19 test b4 travel",
         "Your confirmation code QWxmcmVkIHdpbGwgbWVldCB5b3UgYXQgdGhlIGRvb3I",
         "commit 9fceb02d0ae598e95dc970b74767f19372d61af8",
-        "System prompt engineering course", "AI assistant demo with the vendor", "[Inst]itute visit", "#standup <3",
+        "System prompt engineering course", "AI assistant demo with the vendor", "[Institute] visit", "#standup <3",
     ])
     func `ordinary text stays`(text: String) {
         #expect(!InputSafety.isInstructionLike(text))
