@@ -144,6 +144,7 @@ final class ChaosUser: Sendable {
     func live(until end: ContinuousClock.Instant, _ control: SimulatorControl) async throws {
         while ContinuousClock.now < end {
             try await meet(control)
+            if meetings.all.count % 20 == 0 { try await tidyUp(control) }
             _ = try? await phone.register(device: "iphone-\(number)", token: deviceToken)
             try await Task.sleep(for: .milliseconds(Int.random(in: 1000...2500)))
         }
@@ -162,9 +163,24 @@ final class ChaosUser: Sendable {
         try await control.putEvent(
             account: account,
             CalendarEvent(
-                id: title.lowercased().filter { $0.isLetter || $0.isNumber }, summary: title,
+                id: Self.eventID(title), summary: title,
                 start: .init(dateTime: format.string(from: start)),
                 end: .init(dateTime: format.string(from: start.addingTimeInterval(600)))))
+    }
+
+    /// Takes out of the calendar what was reminded of: a scan reads a hundred events, and nobody has more at a time.
+    private func tidyUp(_ control: SimulatorControl) async throws {
+        let token = deviceToken
+        let bodies = try await control.deliveries().filter { $0.deviceToken == token }.map(\.body)
+        let shown = meetings.all.filter { title in bodies.contains { $0.hasPrefix("\(title) at ") } }
+        let present = Set(try await control.events(account: account).map(\.id))
+        for id in shown.map(Self.eventID) where present.contains(id) {
+            try await control.removeEvent(account: account, id: id)
+        }
+    }
+
+    private static func eventID(_ title: String) -> String {
+        title.lowercased().filter { $0.isLetter || $0.isNumber }
     }
 
     /// Repeats `step` until it answers true; a phone without an answer asks again.

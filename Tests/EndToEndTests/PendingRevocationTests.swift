@@ -26,24 +26,24 @@ extension EndToEnd {
                 }
                 try await expectOverdue(stack, environment)
 
-                let listed = try await operate(stack, ["privacy", "list", "--json"])
+                let listed = try await stack.operate(["privacy", "list", "--json"])
                 #expect(listed.status == 0)
                 for part in [request, "QUEUED", "revoke_provider_failed", "\"attempts\" : 1"] {
                     #expect(listed.output.contains(part), "\(part) in \(listed.output)")
                 }
                 #expect(!listed.output.contains(user), "the user appears by a reference")
-                let line = try await operate(stack, ["privacy", "list"])
+                let line = try await stack.operate(["privacy", "list"])
                 #expect(line.output.contains("age 25 h") && line.output.contains("1 open requests"), "\(line.output)")
-                #expect(try await operate(stack, ["privacy", "retry", UUID().uuidString]).status == 1)
-                #expect(try await operate(stack, ["privacy", "retry", "nonsense"]).status == 2)
-                #expect(try await operate(stack, ["privacy", "retry", request]).status == 0)
+                #expect(try await stack.operate(["privacy", "retry", UUID().uuidString]).status == 1)
+                #expect(try await stack.operate(["privacy", "retry", "nonsense"]).status == 2)
+                #expect(try await stack.operate(["privacy", "retry", request]).status == 0)
 
                 let answer = try await PrivacyDeleteTests.completed(phone, request)
                 #expect(answer.json["unrevoked_connectors"] as? Int == 1)
                 try await PrivacyDeleteTests.expectNothingLeft(stack)
                 #expect(try await !control.isRevoked(account: "ada@example.com"))
-                #expect(try await operate(stack, ["privacy", "retry", request]).status == 1, "it is over")
-                #expect(try await operate(stack, ["privacy", "list"]).output.contains("0 open requests"))
+                #expect(try await stack.operate(["privacy", "retry", request]).status == 1, "it is over")
+                #expect(try await stack.operate(["privacy", "list"]).output.contains("0 open requests"))
                 _ = try await eventually("the alert ends") { () -> Bool? in
                     try await gauge("alfred_privacy_delete_overdue", environment) == 0 ? true : nil
                 }
@@ -90,21 +90,6 @@ extension EndToEnd {
             let text = try await Phone.text("http://127.0.0.1:\(environment.ports.workerMetrics)/metrics")
             return text.split(separator: "\n").first { $0.hasPrefix("\(name) ") }
                 .flatMap { $0.split(separator: " ").last }.flatMap { Double($0) }
-        }
-
-        /// Exit status and output of `alfredctl` with the operator's rights.
-        private func operate(_ stack: LocalStack, _ arguments: [String]) async throws -> (
-            status: Int32?, output: String
-        ) {
-            let environment = try await stack.known
-            var variables = environment.operatorVariables
-            variables["DATABASE_URL"] = environment.operatorDatabaseURL
-            let process = try ManagedProcess(
-                name: "alfredctl", executable: stack.settings.products.appending(path: "alfredctl"),
-                arguments: arguments, environment: variables, folder: stack.settings.state,
-                log: stack.settings.state.appending(path: "logs/alfredctl-\(UUID().uuidString).log"))
-            let status = await process.waitForExit(within: .seconds(30))
-            return (status, process.logTail(50))
         }
     }
 }
