@@ -10,7 +10,7 @@ import Testing
 ///
 /// Redis writes each command to disk before it answers (`appendfsync always`): what was answered is not forgotten. The
 /// judge is the provider: what it sold is what was spent.
-@Suite struct BudgetTests {
+@Suite(.serialized) struct BudgetTests {
     static let limit = 30_000
     /// Longest life of a reservation with the deadline of these tests.
     static let lifetimeSeconds = 2 + RedisReliability.reservationMargin

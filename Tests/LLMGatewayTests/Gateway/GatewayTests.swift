@@ -70,17 +70,17 @@ import Testing
         }
     }
 
-    @Test(
-        arguments: zip(
-            [OpenRouterBehaviour.Flaw.malformedBody, .cutBody, .noChoice, .truncated, .refused, .prose],
-            [LLMError.Payload.parseFailed, .parseFailed, .missingChoice, .truncated, .refused, .contentNotJSON]))
-    func `a flawed answer is an invalid payload`(flaw: OpenRouterBehaviour.Flaw, payload: LLMError.Payload) async throws
-    {
+    @Test func `a flawed answer is an invalid payload`() async throws {
         try await Stand.run { stand async throws in
-            try await stand.control.setOpenRouter(OpenRouterBehaviour(flaw: flaw))
-            let error = await stand.ask().error
-            #expect(error == .invalidPayload(payload))
-            #expect(try await stand.reservations() == 0)
+            for (flaw, payload): (OpenRouterBehaviour.Flaw, LLMError.Payload) in [
+                (.malformedBody, .parseFailed), (.cutBody, .parseFailed), (.noChoice, .missingChoice),
+                (.truncated, .truncated), (.refused, .refused), (.prose, .contentNotJSON),
+            ] {
+                try await stand.control.setOpenRouter(OpenRouterBehaviour(flaw: flaw))
+                let error = await stand.ask().error
+                #expect(error == .invalidPayload(payload))
+                #expect(try await stand.reservations() == 0)
+            }
         }
     }
 

@@ -33,7 +33,7 @@ final class OwnRedis: Sendable {
         process.withLock { $0 = child }
         let connection = try RedisConnection(RedisOptions(url: url))
         defer { connection.shutdown() }
-        let end = ContinuousClock.now + .seconds(20)
+        let end = ContinuousClock.now + .seconds(60)
         while true {
             do {
                 return try await connection.ping()

@@ -7,30 +7,29 @@ import Testing
 @testable import LLMGateway
 
 extension GatewayTests {
-    @Test(arguments: [401, 402, 403])
-    func `a refusal of our key or credit stops, although there is a fallback`(status: Int) async throws {
-        try await Stand.run { stand async throws in
-            try await stand.control.setFault(Fault(.chatCompletion, effect: .status(code: status)))
-            #expect(await stand.ask().error == .provider(status: status, code: "unknown"))
-            #expect(try await stand.control.count(of: .chatCompletion) == 1)
-        }
-    }
-
-    @Test(arguments: [400, 404, 413, 422])
-    func `another refusal goes to the next model without a repeat`(status: Int) async throws {
-        try await Stand.run { stand async throws in
-            try await stand.control.setFault(Fault(.chatCompletion, effect: .status(code: status), times: 1))
-            let completion = try await stand.ask().get()
-            #expect(completion.model == "anthropic/claude-3.5-haiku" && completion.tries == 2)
-        }
-    }
-
-    @Test(arguments: [408, 429, 500, 502, 503, 504, 524, 529])
-    func `what may pass is asked of the same model again`(status: Int) async throws {
-        try await Stand.run { stand async throws in
-            try await stand.control.setFault(Fault(.chatCompletion, effect: .status(code: status), times: 2))
-            let completion = try await stand.ask().get()
-            #expect(completion.model == "openai/gpt-4o-mini" && completion.tries == 3)
+    @Test func `each status has its class: it stops, goes to the next model, or is asked of the same one again`()
+        async throws
+    {
+        try await Stand.run(["LLM_CIRCUIT_BREAKER_FAILURE_THRESHOLD": "1000"]) { stand async throws in
+            // Our key or credit: although there is a fallback.
+            for status in [401, 402, 403] {
+                try await stand.control.setFault(Fault(.chatCompletion, effect: .status(code: status), times: 2))
+                let before = try await stand.control.count(of: .chatCompletion)
+                #expect(await stand.ask().error == .provider(status: status, code: "unknown"))
+                #expect(try await stand.control.count(of: .chatCompletion) == before + 1, "\(status)")
+                #expect(await stand.ask().error == .provider(status: status, code: "unknown"))
+            }
+            for status in [400, 404, 413, 422] {
+                try await stand.control.setFault(Fault(.chatCompletion, effect: .status(code: status), times: 1))
+                let completion = try await stand.ask().get()
+                #expect(completion.model == "anthropic/claude-3.5-haiku" && completion.tries == 2, "\(status)")
+            }
+            for status in [408, 429, 500, 502, 503, 504, 524, 529] {
+                try await stand.control.setFault(Fault(.chatCompletion, effect: .status(code: status), times: 2))
+                let completion = try await stand.ask().get()
+                #expect(completion.model == "openai/gpt-4o-mini" && completion.tries == 3, "\(status)")
+            }
+            #expect(try await stand.reservations() == 0)
         }
     }
 
