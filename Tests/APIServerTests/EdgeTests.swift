@@ -172,6 +172,7 @@ import Testing
         for field in ["method", "status", "latency_ms", "outcome", "request_id", "trace_id", "span_id", "ts", "level"] {
             #expect(line.contains("\"\(field)\":"), "\(field)")
         }
+        #expect(line.contains(#""level":"info""#), "written in production too, where debug is refused")
         #expect(!lines.lines.contains { $0.contains("secret") })
     }
 }

@@ -113,12 +113,11 @@ api() {
             "starlette$workers"
         kill "$BENCH_SERVER"; wait "$BENCH_SERVER" 2>/dev/null || true
     done
-    # Debug: so that every request is a line in the log.
     local kind remembered
     for kind in "checked 0" "remembered $((2 * users))"; do
         read -r kind remembered <<<"$kind"
         BENCH_URL=http://127.0.0.1:$(bench_port)
-        bench_server "api-$kind" /readyz env -i "${BENCH_ENVIRONMENT[@]}" LOG_LEVEL=debug \
+        bench_server "api-$kind" /readyz env -i "${BENCH_ENVIRONMENT[@]}" \
             API_BIND_ADDR="${BENCH_URL#http://}" METRICS_BIND_ADDR="127.0.0.1:$(bench_port)" \
             CLERK_VERIFIED_TOKENS="$remembered" .build/release/api-server
         bench_wrk 2 >/dev/null

@@ -39,7 +39,7 @@ struct AccessLog: Sendable {
         metrics.observe(.httpRequestSeconds, labels, record.latency)
         let level: HostLogLevel =
             switch record.status {
-            case ..<400: .debug
+            case ..<400: .info
             case ..<500: .warn
             default: .error
             }
