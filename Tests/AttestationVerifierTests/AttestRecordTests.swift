@@ -90,17 +90,20 @@ import Testing
         #expect(absent.status == 2 && absent.text.contains("is not there"), "\(absent.text)")
     }
 
-    /// Every recorded case, through the built command: status 0 for those that are accepted, and for no other.
-    @Test func endsWithZeroForAcceptedFoldersOnly() throws {
+    /// Recorded cases through the built command: status 0 for those that are accepted, and for no other. All that do not
+    /// say "refuse", and one in nine of those that do; the verdicts of all are judged by `AttestationReplayTests`.
+    @Test func endsWithZeroForAcceptedFoldersOnly() async throws {
         var accepted = 0
-        for name in try FileManager.default.contentsOfDirectory(atPath: Self.fixtures.path).sorted()
-        where name != "README.md" {
+        let names = try FileManager.default.contentsOfDirectory(atPath: Self.fixtures.path).sorted()
+        for (index, name) in names.enumerated() where name != "README.md" {
+            guard !name.contains("-refuse-") || index.isMultiple(of: 9) else { continue }
             let expected = try String(contentsOfFile: folder(name) + "/expected.json", encoding: .utf8)
             let isAccepted = expected.contains("\"accept\"") && !expected.contains("\"unenforced\"")
             let outcome = try verify([folder(name), "--trust-recorded-policy"])
             #expect((outcome.status == 0) == isAccepted, "\(name): \(outcome.status)")
             #expect([0, 1, 3].contains(outcome.status), "\(name): \(outcome.text)")
             accepted += isAccepted ? 1 : 0
+            await Task.yield()
         }
         #expect(accepted >= 40)
     }
