@@ -13,11 +13,15 @@ extension EndToEnd {
     @Suite struct KeyRotationTests {
         static let rows = 1500
 
-        @Test(.timeLimit(.minutes(6))) func threeReleasesRotateTheDataKeyBesideLiveTrafficAndKills() async throws {
+        /// With keys of its own, and in `remote` with keys that KMS gives to `enclave-runtime`.
+        @Test(.timeLimit(.minutes(6)), arguments: [false, true])
+        func threeReleasesRotateTheDataKeyBesideLiveTrafficAndKills(isRemote: Bool) async throws {
             let release1 = ["KMS_KEY_VERSION": "1", "KMS_DECRYPT_KEY_VERSIONS": "2"]
             let release2 = ["KMS_KEY_VERSION": "2", "KMS_DECRYPT_KEY_VERSIONS": "1"]
             let limits = ["ENCLAVE_USER_GOOGLE_PER_MINUTE": "100000", "ENCLAVE_USER_OPENS_PER_MINUTE": "1000000"]
-            try await withConnectedStack("rotation", release1.merging(limits) { $1 }) { stack, control in
+            try await withConnectedStack(
+                isRemote ? "rotation-remote" : "rotation", release1.merging(limits) { $1 }, isRemote: isRemote
+            ) { stack, control in
                 let rotation = try await Rotation(stack)
                 let jobs = try await rotation.sealJobs(Self.rows)
                 #expect(try rotation.rows(.jobs, under: 1) >= Self.rows)
@@ -117,6 +121,10 @@ struct Rotation: Sendable {
         try await stack.process(.enclave).stop()
         try await stack.launch(.enclave, extra: versions)
         try await stack.ready(.enclave)
+        guard stack.settings.isRemote else { return }
+        _ = try await eventually("credentials handed over, keys unwrapped by KMS", within: .seconds(40)) {
+            try await stack.challengeEnclave().status == "ok" ? true : nil
+        }
     }
 
     // MARK: A worker

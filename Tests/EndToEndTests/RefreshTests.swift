@@ -109,10 +109,16 @@ extension EndToEnd {
 
 /// A system without API and worker running jobs of its own, with one connected user.
 func withConnectedStack(
-    _ name: String, _ overrides: [String: String] = [:],
+    _ name: String, _ overrides: [String: String] = [:], isRemote: Bool = false,
     _ body: (LocalStack, SimulatorControl) async throws -> Void
 ) async throws {
-    try await withStack(name, { $0.overrides = overrides }) { stack in
+    try await withStack(
+        name,
+        {
+            $0.overrides = overrides
+            $0.isRemote = isRemote
+        }
+    ) { stack in
         let control = try await stack.control
         try await control.setConsent(ConsentPolicy(account: "ada@example.com"))
         let phone = try await stack.phone(subject: "user_ada")

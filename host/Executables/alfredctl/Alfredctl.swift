@@ -6,7 +6,8 @@ struct Alfredctl: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "alfredctl", abstract: "Operates Alfred: database, attestation, keys, jobs, privacy, health.",
         discussion:
-            "Reads the environment, and .env in local. Exit status: 0 done, 1 failed, 2 usage or configuration.",
+            "Reads the environment, and .env in local. Exit status: 0 done, 1 failed, 2 usage or configuration, "
+            + "3 authentic but judged by no policy.",
         subcommands: [
             MigrateCommand.self, AttestCommand.self, KeysCommand.self, JobsCommand.self, PrivacyCommand.self,
             DoctorCommand.self,
