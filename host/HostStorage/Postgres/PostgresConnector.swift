@@ -21,7 +21,7 @@ extension PostgresHandle {
     fileprivate func applySession(_ configuration: PostgresConfiguration) -> Bool {
         guard configuration.usePreparedStatements else { return true }
         let milliseconds = configuration.statementTimeout.wholeMilliseconds
-        // Compiling a plan takes longer than any statement of ours runs.
+        // Compiling a plan takes longer than any statement of ours runs; the database itself is told so by migration 0006.
         let sql = """
             set jit = off;
             set statement_timeout = \(milliseconds);
