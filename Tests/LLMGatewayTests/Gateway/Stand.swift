@@ -51,26 +51,36 @@ struct Stand: Sendable {
     static func run(
         _ changes: [String: String] = [:], _ body: @escaping @Sendable (Stand) async throws -> Void
     ) async throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "llm-\(UUID().uuidString)")
-        defer { try? FileManager.default.removeItem(at: folder) }
-        try await withSimulators(SimulatorConfiguration(stateFolder: folder.path)) { endpoints, control async throws in
-            let (models, limits) = try configuration(endpoints, changes)
-            let redis = try RedisConnection(RedisOptions(url: try testRedisURL()))
-            _ = try await redis.command(["FLUSHDB"])
-            let lines = Lines()
-            let metrics = MetricsRegistry()
-            let gateway = try LLMGateway(
-                models, limits, quotaPercentWhileDown: 10, redis: redis, sealing: TestSealing(),
-                rootsFile: endpoints.caFile, log: HostLog(process: .worker, sink: lines.sink), metrics: metrics)
-            try await gateway.start()
-            try await body(
-                Stand(
-                    gateway: gateway, endpoints: endpoints, control: control, redis: redis, lines: lines,
-                    metrics: metrics))
-            // Whatever a test was about: keys, prompts and answers that are marked are told nowhere.
-            #expect(!(lines.all.joined() + metrics.exposition()).contains("canary"))
-            try await gateway.shutdown()
-        }
+        let (endpoints, control) = try await simulators.value
+        try await control.clearFaults()
+        try await control.resetCalls()
+        try await control.clearOpenRouter()
+        try await control.setOpenRouter(OpenRouterBehaviour())
+        let (models, limits) = try configuration(endpoints, changes)
+        let redis = try RedisConnection(RedisOptions(url: try testRedisURL()))
+        _ = try await redis.command(["FLUSHDB"])
+        let lines = Lines()
+        let metrics = MetricsRegistry()
+        let gateway = try LLMGateway(
+            models, limits, quotaPercentWhileDown: 10, redis: redis, sealing: TestSealing(),
+            rootsFile: endpoints.caFile, log: HostLog(process: .worker, sink: lines.sink), metrics: metrics)
+        try await gateway.start()
+        try await body(
+            Stand(
+                gateway: gateway, endpoints: endpoints, control: control, redis: redis, lines: lines, metrics: metrics))
+        // Whatever a test was about: keys, prompts and answers that are marked are told nowhere.
+        #expect(!(lines.all.joined() + metrics.exposition()).contains("canary"))
+        try await gateway.shutdown()
+    }
+
+    /// One set of them for the tests of one suite, which come one after the other: their keys take half a second.
+    private static let simulators = Task {
+        let folder = FileManager.default.temporaryDirectory.appending(
+            path: "llm-simulators-\(ProcessInfo.processInfo.processIdentifier)")
+        let simulators = try Simulators(SimulatorConfiguration(stateFolder: folder.path))
+        Task { try await simulators.run() }
+        let endpoints = try await simulators.endpoints()
+        return (endpoints, SimulatorControl(baseURL: endpoints.control))
     }
 
     /// The gateway of another process with the same variables.

@@ -14,14 +14,15 @@ enum JSONContent: Sendable, Codable {
         let container = try decoder.singleValueContainer()
         if container.decodeNil() {
             self = .null
+        } else if let value = try? container.decode(String.self) {
+            // First, because nearly all are texts and each failure costs.
+            self = .text(value)
         } else if let value = try? container.decode(Bool.self) {
             self = .flag(value)
         } else if let value = try? container.decode(Int.self) {
             self = .integer(value)
         } else if let value = try? container.decode(Double.self) {
             self = .number(value)
-        } else if let value = try? container.decode(String.self) {
-            self = .text(value)
         } else if let value = try? container.decode([JSONContent].self) {
             self = .list(value)
         } else {
