@@ -38,7 +38,8 @@ import Testing
                 let parts = test.split(separator: "/").map(String.init)
                 try #require(parts.count == 2, "\(claim.id): \(test) is not Folder/test")
                 let found = sources.contains { path, text in
-                    path.hasPrefix("Tests/\(parts[0])/") && text.contains("func \(parts[1])(")
+                    path.hasPrefix("Tests/\(parts[0])/")
+                        && (text.contains("func \(parts[1])(") || text.contains("func `\(parts[1])`("))
                 }
                 #expect(found, "\(claim.id): no test \(test)")
             }
