@@ -116,4 +116,27 @@ import Testing
             #expect(try owner.required().text(0) == "alfred_owner")
         }
     }
+
+    @Test func nothingIsCompiledInASessionThatCouldNotSaySo() async throws {
+        // A copy of a migrated database would not have its settings.
+        let database = try await TestDatabase.make(migrated: false)
+        _ = try await Migrator(PostgresConfiguration(url: database.url)).migrate()
+        #expect(
+            try await database.count(
+                """
+                pg_db_role_setting where setrole = 0 and 'jit=off' = any(setconfig)
+                    and setdatabase = (select oid from pg_database where datname = current_database())
+                """) == 1)
+    }
+
+    @Test func jobsMadeOneAfterTheOtherLieTogether() async throws {
+        let database = try await TestDatabase.make()
+        let made = try await database.sql("select alfred.time_ordered_id()").required().uuid(0)
+        for id in [made, .timeOrdered()] {
+            #expect(id.uuid.6 >> 4 == 7 && id.uuid.8 >> 6 == 2)
+            let bytes = [id.uuid.0, id.uuid.1, id.uuid.2, id.uuid.3, id.uuid.4, id.uuid.5]
+            let seconds = Double(bytes.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }) / 1000
+            #expect(abs(Date().timeIntervalSince1970 - seconds) < 3600)
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 -- Compiling a plan takes longer than any statement runs. Behind a transaction pooler the program cannot say so for its
 -- session; who may not change the database says it there: alter database ... set jit = off.
+-- The owner of the tables need not own the database: who migrates may.
+reset role;
 do $$
 begin
     execute format('alter database %I set jit = off', current_database());
