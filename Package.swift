@@ -226,10 +226,12 @@ if !enclaveOnly {
             ],
             path: "host/Executables/alfredctl", swiftSettings: base),
         .target(
-            name: "LLMEvaluation", dependencies: ["LLMGateway", "HostRuntime"], path: "host/LLMEvaluation", exclude: ["fixtures"],
+            name: "LLMEvaluation", dependencies: ["LLMGateway", "HostRuntime"], path: "host/LLMEvaluation",
+            exclude: ["fixtures"],
             swiftSettings: base),
         .executableTarget(
-            name: "llm-eval", dependencies: ["LLMEvaluation", "HostRuntime", argumentParser], path: "host/Executables/llm-eval",
+            name: "llm-eval", dependencies: ["LLMEvaluation", "HostRuntime", argumentParser],
+            path: "host/Executables/llm-eval",
             swiftSettings: base),
 
         .target(
