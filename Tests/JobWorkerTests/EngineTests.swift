@@ -188,6 +188,23 @@ import Testing
         #expect(world.lines.withLock { $0.filter { $0.contains("job_finished") } }.count == 2)
     }
 
+    @Test func findsAParkedJobLongBeforeTheTick() async throws {
+        let world = try await WorkerWorld(
+            ScriptedEnclave(events: []),
+            settings: ["WORKER_LEASE_SECONDS": "600", "WORKER_TICK_SECONDS": "60", "SCHEDULES_ENABLED": "false"])
+        let (user, _) = try await world.connectedUser()
+        let job = NewJob(
+            id: UUID(), user: user, type: .calendarScan, idempotencyKey: "CALENDAR_SCAN:parked", dueAt: .now + 3600)
+        try await world.withWorker {
+            // Parked with nobody before it, as where the last of those before it ended at that moment.
+            _ = try await world.stores.jobs.enqueue(job)
+            try await world.database.sql("update alfred.jobs set ready = false, due_at = now()")
+            try await until(within: .seconds(20)) {
+                try await world.database.count("alfred.jobs where state = 'DONE'") == 1
+            }
+        }
+    }
+
     // MARK: - Results
 
     @Test(arguments: [

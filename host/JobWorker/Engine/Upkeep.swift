@@ -8,11 +8,15 @@ import HostStorage
 struct Upkeep {
     /// Shortest time between two looks at the schedules.
     private static let scheduleInterval = Duration.milliseconds(100)
+    /// How often parked jobs are looked for: one that was parked while the last of those before it ended waits for this,
+    /// and is to run within 5 seconds all the same.
+    private static let parkedInterval = Duration.seconds(2)
 
     private let settings: JobEngine.Settings
     private let stores: WorkerStores
     private let report: WorkerReport
     private var nextLeases = ContinuousClock.now
+    private var nextParked = ContinuousClock.now
     private var nextSchedules = ContinuousClock.now
     private var lastSchedules = ContinuousClock.now
 
@@ -27,7 +31,8 @@ struct Upkeep {
 
     /// Until something is to be done again.
     var pause: Duration {
-        let next = settings.schedules == nil ? nextLeases : min(nextLeases, nextSchedules)
+        let jobs = min(nextLeases, nextParked)
+        let next = settings.schedules == nil ? jobs : min(jobs, nextSchedules)
         return max(.zero, ContinuousClock.now.duration(to: next))
     }
 
@@ -43,6 +48,10 @@ struct Upkeep {
         if .now >= nextLeases {
             nextLeases = .now + interval
             hasMadeWork = await reap() || hasMadeWork
+        }
+        if .now >= nextParked {
+            nextParked = .now + min(settings.tick, Self.parkedInterval)
+            hasMadeWork = await promote() || hasMadeWork
         }
         return hasMadeWork
     }
@@ -71,9 +80,18 @@ struct Upkeep {
         do throws(StorageError) {
             let reaped = try await stores.jobs.reap(policy: settings.policy)
             report.reaped(reaped)
-            return try await stores.jobs.promoteParked() + reaped.returned > 0
+            return reaped.returned > 0
         } catch {
             report.storageFailed("leases", error)
+            return false
+        }
+    }
+
+    private func promote() async -> Bool {
+        do throws(StorageError) {
+            return try await stores.jobs.promoteParked() > 0
+        } catch {
+            report.storageFailed("parked", error)
             return false
         }
     }
