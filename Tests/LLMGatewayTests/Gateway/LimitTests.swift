@@ -11,7 +11,7 @@ extension GatewayTests {
             EnvironmentSource.load(
                 process: .worker, environment: changes.merging(["OPENROUTER_API_KEY": "k"]) { own, _ in own },
                 directory: NSTemporaryDirectory()))
-        let redis = try RedisConnection(RedisOptions(url: try testRedisURL()))
+        let redis = try RedisConnection(RedisOptions(url: try testRedisURL(), timeout: .seconds(5)))
         return RedisReliability(redis, LLMReliabilityConfiguration(reading: &reader), totalDeadline: .seconds(5))
     }
 

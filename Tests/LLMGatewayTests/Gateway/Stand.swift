@@ -57,7 +57,7 @@ struct Stand: Sendable {
         try await control.clearOpenRouter()
         try await control.setOpenRouter(OpenRouterBehaviour())
         let (models, limits) = try configuration(endpoints, changes)
-        let redis = try RedisConnection(RedisOptions(url: try testRedisURL()))
+        let redis = try RedisConnection(RedisOptions(url: try testRedisURL(), timeout: .seconds(5)))
         _ = try await redis.command(["FLUSHDB"])
         let lines = Lines()
         let metrics = MetricsRegistry()
@@ -86,7 +86,7 @@ struct Stand: Sendable {
     /// The gateway of another process with the same variables.
     func another(_ sealing: TestSealing) throws -> Stand {
         let (models, limits) = try Self.configuration(endpoints, [:])
-        let redis = try RedisConnection(RedisOptions(url: try testRedisURL()))
+        let redis = try RedisConnection(RedisOptions(url: try testRedisURL(), timeout: .seconds(5)))
         let gateway = try LLMGateway(
             models, limits, quotaPercentWhileDown: 10, redis: redis, sealing: sealing, rootsFile: endpoints.caFile,
             log: HostLog(process: .worker, sink: lines.sink), metrics: metrics)

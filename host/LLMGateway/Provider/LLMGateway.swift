@@ -73,6 +73,7 @@ public final class LLMGateway: LanguageModel, Service {
                 await reliability.watch()
             }
         }
+        await reliability.recover()
     }
 
     /// Ends the connections to the provider; last of all.

@@ -7,12 +7,15 @@ import Synchronization
 final class Reliability: Sendable {
     /// How often a lost Redis is looked for.
     static let pingInterval = Duration.seconds(1)
+    /// Settlements kept for a Redis that is away; what goes beyond it counts as all that was set aside.
+    static let maximumUntold = 10_000
 
     let shared: RedisReliability
     private let local: LocalReliability
     private let log: HostLog
     private let metrics: MetricsRegistry
     private let isDegraded = Mutex(false)
+    private let untold = Mutex<[Settlement]>([])
 
     init(
         _ redis: RedisConnection, _ configuration: LLMReliabilityConfiguration, quotaPercentWhileDown: Int,
@@ -42,21 +45,37 @@ final class Reliability: Sendable {
                     claim, previous: previous, cost: cost, isNormal: !previous.isBudgetRouted)
             } catch { degrade() }
         }
-        // What Redis set aside stays so until it expires, and then counts as spent.
+        if !previous.isLocal { keep(Settlement(admission: previous, cost: cost)) }
         return local.reserve(claim, previous: previous.isLocal ? previous : nil, cost: cost, micro: Self.now)
     }
 
     func settle(_ settlement: Settlement) async {
         guard !settlement.admission.isLocal else { return local.settle(settlement, micro: Self.now) }
-        guard !isLocal else { return }
+        guard !isLocal else { return keep(settlement) }
         do throws(RedisError) {
-            let (spent, open) = try await shared.settle(settlement)
-            metrics.set(.llmBudget, [.part: "spent"], to: Double(spent))
-            metrics.set(.llmBudget, [.part: "limit"], to: Double(shared.configuration.budget))
-            for (outcome, isOpen) in zip(settlement.outcomes, open) {
-                metrics.set(.llmBreakerState, [.model: outcome.model], to: isOpen ? 1 : 0)
-            }
-        } catch { degrade() }
+            try await tell(settlement)
+        } catch {
+            keep(settlement)
+            degrade()
+        }
+    }
+
+    private func tell(_ settlement: Settlement) async throws(RedisError) {
+        let (spent, open) = try await shared.settle(settlement)
+        metrics.set(.llmBudget, [.part: "spent"], to: Double(spent))
+        metrics.set(.llmBudget, [.part: "limit"], to: Double(shared.configuration.budget))
+        for (outcome, isOpen) in zip(settlement.outcomes, open) {
+            metrics.set(.llmBreakerState, [.model: outcome.model], to: isOpen ? 1 : 0)
+        }
+    }
+
+    /// For `recover`. Where Redis has settled it and only the answer was lost, it does nothing the second time.
+    private func keep(_ settlement: Settlement) {
+        var settlement = settlement
+        settlement.cache = nil
+        untold.withLock { [settlement] in
+            if $0.count < Self.maximumUntold { $0.append(settlement) }
+        }
     }
 
     func forget(cacheKey: String) async {
@@ -76,18 +95,33 @@ final class Reliability: Sendable {
         log.event("llm_redis_lost", .warn)
     }
 
-    /// Looks for Redis once, if it is lost; tells it what this process spent alone.
+    /// Looks for Redis once, if it is lost; tells it what it missed and what this process spent alone.
     func recover() async {
         guard isLocal else { return }
         do throws(RedisError) {
             try await shared.redis.ping()
+            try await tellSettlements()
             try await tellSpent()
         } catch { return }
         isDegraded.withLock { $0 = false }
         metrics.set(.redisDegraded, to: 0)
         log.event("llm_redis_found", .info)
         // What was settled in between.
-        do throws(RedisError) { try await tellSpent() } catch { degrade() }
+        do throws(RedisError) {
+            try await tellSettlements()
+            try await tellSpent()
+        } catch { degrade() }
+    }
+
+    private func tellSettlements() async throws(RedisError) {
+        while let settlement = untold.withLock({ $0.popLast() }) {
+            do throws(RedisError) {
+                try await tell(settlement)
+            } catch {
+                keep(settlement)
+                throw error
+            }
+        }
     }
 
     private func tellSpent() async throws(RedisError) {

@@ -21,6 +21,8 @@ enum Scripts {
             redis.call('EXPIRE', key, 2 * a.budgetWindow + a.lifetime)
         end
         local function opened(w) return P .. 'budget:open:' .. w end
+        -- Of a reservation that is over; for as long as a process may still settle it.
+        local function settled(id) return P .. 'budget:settled:' .. id end
         local function drop(id)
             local entry = redis.call('HGET', R, id)
             redis.call('ZREM', E, id)
@@ -34,16 +36,21 @@ enum Scripts {
         local function open()
             for _, id in ipairs(redis.call('ZRANGEBYSCORE', E, '-inf', int(now), 'LIMIT', 0, 1000)) do
                 local w, amount = drop(id)
-                if w then spend(w, amount) end
+                if w then
+                    spend(w, amount)
+                    redis.call('SET', settled(id), '', 'EX', a.lifetime)
+                end
             end
             return math.max(0, tonumber(redis.call('GET', opened(window)) or '0'))
         end
-        -- A reservation that is not there was forgotten by a Redis that crashed: its cost counts all the same.
+        -- A reservation that is not there and was not settled was forgotten by a Redis that crashed: its cost counts.
         local function settle(id, cost)
             local w, amount = drop(id)
+            if not w and redis.call('EXISTS', settled(id)) == 1 then return end
             if not w then w, amount = int(a.ofWindow), a.ofAmount end
             if cost < 0 then cost = amount end
             if cost > 0 then spend(w, cost) end
+            redis.call('SET', settled(id), '', 'EX', a.lifetime)
         end
         local function breaker(m)
             if m == a.mine then return 'closed', 0 end
