@@ -38,7 +38,11 @@ import Testing
         "see https://evil.example", "HTTP://EVIL.EXAMPLE", "go to www.evil.example", "ftp://x", "[pay](here)",
         "![](x)", "a <b>bold</b> move", "<img src=x>", "</div>", "<!-- x -->", "mailto:a@b", "javascript:alert(1)",
         "pay at evil.example/now", "ｈｔｔｐｓ：//evil", "h\u{200b}ttps://evil", "[1]: x", "alfred://open", "tel:+4930",
-        "[a][b]",
+        "[a][b]", "evil.com:443/pay", "//evil.example/pay", "go/evil.com/pay", "192.168.1.10/pay", "1.2.3.4/pay",
+        "evil.xn--p1ai/pay", "evil.com?u=1", "evil.com#pay", "Log in at evil.com", "evil.com\\pay", "[evil.com]/pay",
+        "facetime:+190012345", "call facetime-audio:x", "whatsapp:send?phone=1", "bitcoin:1Boat", "itms-services:?a=b",
+        "maps:?q=a", "x-apple.systempreferences:root", "hxxp:/evil.com", "write to boss@evil.com", "boss@evil.example",
+        "EVIL.COM", "evil.com.", "\"evil.co.uk\"", "evil.com's", "evil.com.Please", "xn--e1a.com", "m.evil.de",
     ])
     func `links and markup are refused wherever they stand`(text: String) {
         #expect(meetings(summary: text) == ["$.output.summary: holds a link or markup"])
@@ -48,7 +52,12 @@ import Testing
 
     @Test(arguments: [
         "09:00 - Stand-up", "Data: three files", "Budget < 500 and > 300", "and/or", "v1.2/3", "Dr. Who, e.g. him",
-        "Node.js sync", "Fri 1/2", "[draft] agenda", "tel: later", "U.S./EU call", "Read (this)", "a <3",
+        "Node.js sync", "Node.js/React sync", "plan.pdf", "docs/plan.pdf", "3.30 Uhr", "z.B. um 9", "U.S.", "Q3.Review",
+        "Dr.Smith", "Ph.D. talk", "B.Sc. exam", "i.e. now", "Re:hello", "Note:x", "10:30", "Agenda:Budget", "8.am",
+        "v2.0.1",
+        "ASAP...in time", "Mo.-Fr. 9-17", "UTC:+2", "1.2.3.4", "25.11.2026/26.11.2026", "Done. Next: HR", "a.m./p.m.",
+        "24/7", "C++/C#", "St.Gallen", "@home", "$3.50/day", "S.p.A.", "Metadata:x", "会议。中国之行", "Call +49 30 1234567",
+        "Fri 1/2", "[draft] agenda", "tel: later", "U.S./EU call", "Read (this)", "a <3",
     ])
     func `ordinary texts are no links`(text: String) {
         #expect(meetings(summary: text, points: [text]) == [])
