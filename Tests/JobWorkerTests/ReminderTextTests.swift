@@ -43,6 +43,17 @@ import Testing
         #expect(try text("\u{202e}gnp\u{2066}\u{200b}.exe", inSeconds: 900).body == "gnp.exe at 10:15")
     }
 
+    @Test func holdsNoLinkWhateverTheTitleHolds() throws {
+        #expect(try text("Pay at evil.com:443/pay", inSeconds: 900).body == "Pay at [link] at 10:15")
+        #expect(
+            try text("<a href=x>Join</a> https://evil.example", inSeconds: 900).body == "[link] [link] [link] at 10:15")
+        #expect(try text("facetime:+190012345 Dr. Who", inSeconds: 900).body == "[link] Dr. Who at 10:15")
+        // A link that only the cut makes.
+        let long = String(repeating: "x", count: 68) + " evil.community board"
+        #expect(ReminderText.title(long) == String(repeating: "x", count: 68) + " [link]")
+        #expect(try text("Plan.pdf, e.g. 3.30 Uhr", inSeconds: 900).body == "Plan.pdf, e.g. 3.30 Uhr at 10:15")
+    }
+
     @Test func cutsALongTitleBetweenCharacters() {
         let family = "👨‍👩‍👧‍👦"
         let cut = ReminderText.title(String(repeating: "x", count: 76) + family + family + "yyyyyy")

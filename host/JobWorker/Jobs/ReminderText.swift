@@ -31,9 +31,9 @@ struct ReminderText: Equatable, Sendable {
         return digits.count < 2 ? "0" + digits : digits
     }
 
-    /// A meeting's title on one line and cut to its limit; `Untitled meeting` when it is blank.
+    /// A meeting's title on one line, without links and cut to its limit; `Untitled meeting` when it is blank.
     static func title(_ text: String) -> String {
-        let line = line(text)
+        let line = Markup.withoutLinks(line(text))
         return line.isEmpty ? "Untitled meeting" : cut(line, to: maximumTitleLength, bytes: maximumTitleBytes)
     }
 
@@ -43,7 +43,7 @@ struct ReminderText: Equatable, Sendable {
         return TextNormalization.visible(String(spaced))
     }
 
-    /// Text cut at a limit ends with `...` inside it and between two characters.
+    /// Text cut at a limit ends with `...` inside it and between two characters; what the cut makes a link of goes.
     static func cut(_ text: String, to length: Int, bytes: Int) -> String {
         if text.count <= length, text.utf8.count <= bytes { return text }
         var kept = ""
@@ -53,7 +53,7 @@ struct ReminderText: Equatable, Sendable {
             guard size <= bytes else { break }
             kept.append(character)
         }
-        return kept + "..."
+        return Markup.withoutLinks(kept + "...")
     }
 }
 
