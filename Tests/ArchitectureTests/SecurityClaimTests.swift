@@ -26,24 +26,40 @@ import Testing
         let claims = try Self.claims()
         #expect(claims.count >= 10)
         #expect(Set(claims.map(\.id)).count == claims.count)
-        let sources = try Dictionary(
-            uniqueKeysWithValues: Repository.files(under: "Tests", "swift").map { ($0, try Repository.text($0)) })
+        let sources = try Self.sources()
         for claim in claims {
             #expect(!claim.files.isEmpty && !claim.tests.isEmpty, "\(claim.id) names no file or no test")
             for file in claim.files {
                 let path = Repository.root.appending(path: file).path
                 #expect(FileManager.default.fileExists(atPath: path), "\(claim.id): \(file)")
             }
-            for test in claim.tests {
-                let parts = test.split(separator: "/").map(String.init)
-                try #require(parts.count == 2, "\(claim.id): \(test) is not Folder/test")
-                let found = sources.contains { path, text in
-                    path.hasPrefix("Tests/\(parts[0])/")
-                        && (text.contains("func \(parts[1])(") || text.contains("func `\(parts[1])`("))
-                }
-                #expect(found, "\(claim.id): no test \(test)")
-            }
+            for test in claim.tests { #expect(Self.exists(test, in: sources), "\(claim.id): no test \(test)") }
         }
+    }
+
+    /// `Folder/test` in back-quotes, wherever it stands: the attacks, too, name the tests that show them refused.
+    @Test func everyTestNamedAnywhereExists() throws {
+        let sources = try Self.sources()
+        let text = try Repository.text("SECURITY.md")
+        let named = Set(text.matches(of: /`([A-Za-z]+Tests\/[^`]+)`/).map { String($0.1) })
+        #expect(named.count >= 50)
+        for test in named where !test.hasSuffix(".swift") {
+            #expect(Self.exists(test, in: sources), "no test \(test)")
+        }
+    }
+
+    private static func sources() throws -> [String: String] {
+        try Dictionary(
+            uniqueKeysWithValues: Repository.files(under: "Tests", "swift").map { ($0, try Repository.text($0)) })
+    }
+
+    private static func exists(_ test: String, in sources: [String: String]) -> Bool {
+        let parts = test.split(separator: "/").map(String.init)
+        return parts.count == 2
+            && sources.contains { path, text in
+                path.hasPrefix("Tests/\(parts[0])/")
+                    && (text.contains("func \(parts[1])(") || text.contains("func `\(parts[1])`("))
+            }
     }
 
     @Test func everyTestNamedAfterAClaimIsListedUnderIt() throws {

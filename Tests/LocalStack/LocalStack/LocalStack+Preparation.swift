@@ -61,8 +61,9 @@ extension LocalStack {
         if let data = try? Data(contentsOf: file),
             let kept = try? JSONDecoder().decode(StackEnvironment.PortSet.self, from: data),
             ![
-                kept.google, kept.clerk, kept.apns, kept.control, kept.kms, kept.metadata, kept.enclave, kept.api,
-                kept.apiMetrics, kept.workerMetrics,
+                kept.google, kept.clerk, kept.apns, kept.control, kept.kms, kept.metadata, kept.openrouter,
+                kept.enclave,
+                kept.relay, kept.api, kept.apiMetrics, kept.workerMetrics,
             ]
             .contains(where: Ports.isListening)
         {
