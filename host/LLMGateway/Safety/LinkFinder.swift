@@ -49,7 +49,7 @@ enum LinkFinder {
     private static func isScheme(_ name: Substring, before rest: Substring) -> Bool {
         guard name.last?.isLetter == true || name.last?.isNumber == true else { return false }
         let called = rest.first == "+" && rest.dropFirst().prefix { $0.isNumber }.count > 4
-        let asked = rest.first == "?" && rest.dropFirst().first?.isLetter == true && rest.contains("=")
+        let asked = rest.first == "?" && rest.dropFirst().first?.isLetter == true && rest.prefix(256).contains("=")
         if called || asked { return name.contains(where: \.isLetter) }
         return name.indices.contains { start in
             guard start == name.startIndex || !name[name.index(before: start)].isLetter else { return false }
