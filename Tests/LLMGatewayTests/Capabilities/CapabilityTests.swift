@@ -83,6 +83,31 @@ import Testing
         #expect(none.summary == "You have no meetings today." && none.followUps.isEmpty && none.keyPoints.isEmpty)
     }
 
+    @Test func `a meeting that began on a day before is told by its end`() {
+        // The day in Berlin begins at 23:00 UTC.
+        let midnight = Date(timeIntervalSince1970: Double(day.number * 86_400 - 3600))
+        func meeting(_ title: String, _ start: Double, _ end: Double?) -> MeetingMaterial {
+            MeetingMaterial(
+                id: title, title: title, start: midnight + start * 3600, end: end.map { midnight + $0 * 3600 })
+        }
+        let berlin = WallClock(timeZone: "Europe/Berlin")
+        func lines(_ meetings: [MeetingMaterial]) -> [String] {
+            let asked = CapabilityContext.meetings(
+                meetings, on: day, today: day, by: berlin, timeZone: "Europe/Berlin", query: "q")
+            let brief = CapabilityContext.brief(
+                meetings, mail: [], on: day, by: berlin, timeZone: "Europe/Berlin", localTime: "08:00")
+            guard case .meetings(let answer) = Fallback.output(for: asked),
+                case .brief(let text) = Fallback.output(for: brief), answer.keyPoints == text.schedule
+            else { return [] }
+            return text.schedule
+        }
+        #expect(
+            lines([meeting("Night shift", -1, 6.5), meeting("Early", 0, 1), meeting("Late", 23, 25)])
+                == ["until 06:30 - Night shift", "00:00 - Early", "23:00 - Late"])
+        #expect(
+            lines([meeting("Fair", -30, 40), meeting("Open", -1, nil)]) == ["All day - Fair", "23:00 - Open"])
+    }
+
     @Test func `the counted brief and verdict are of their contracts`() {
         let mail = MailMaterial(
             id: "m", from: "a", subject: "b", snippet: "c", receivedAt: nil, labels: [], hasAttachments: false)

@@ -1,3 +1,6 @@
+import FoundationEssentials
+import HostRuntime
+
 /// The texts that need no model: counted and listed from the sanitised context, in an answer's own shape.
 public enum Fallback {
     /// Most lines of a day's schedule.
@@ -19,7 +22,7 @@ public enum Fallback {
         let meetings = context.json["meetings"]?.array ?? []
         let count = context.json["meeting_count"]?.integer ?? meetings.count
         return MeetingsText(
-            title: context.heading, summary: summary(count, context.when), keyPoints: lines(meetings),
+            title: context.heading, summary: summary(count, context.when), keyPoints: lines(meetings, context),
             followUps: count == 0 ? [] : ["Review your calendar before the first meeting."])
     }
 
@@ -34,7 +37,7 @@ public enum Fallback {
             headline: "Your day at a glance",
             summary: mail > 0 ? "\(summary) \(emails(mail)) may need attention." : summary,
             priorities: (meetings > 0 ? ["Check your first meeting"] : []) + (mail > 0 ? ["Review recent mail"] : []),
-            schedule: lines(listed), alerts: mail > 0 ? ["\(emails(mail)) to review"] : [])
+            schedule: lines(listed, context), alerts: mail > 0 ? ["\(emails(mail)) to review"] : [])
     }
 
     private static func summary(_ count: Int, _ when: String) -> String {
@@ -48,9 +51,23 @@ public enum Fallback {
     private static func emails(_ count: Int) -> String { count == 1 ? "1 recent email" : "\(count) recent emails" }
 
     /// Titles are somebody else's words: like an answer of a model they hold no link.
-    private static func lines(_ meetings: [JSONValue]) -> [String] {
+    private static func lines(_ meetings: [JSONValue], _ context: CapabilityContext) -> [String] {
         meetings.prefix(maximumLines).map { meeting in
-            "\(meeting["start_local"]?.string ?? "All day") - \(Markup.withoutLinks(meeting["title"]?.string ?? "Untitled meeting"))"
+            let title = Markup.withoutLinks(meeting["title"]?.string ?? "Untitled meeting")
+            return "\(time(of: meeting, context)) - \(title)"
         }
+    }
+
+    /// When a meeting begins; when it ends, if it began on a day before; neither, if it lasts all day.
+    private static func time(of meeting: JSONValue, _ context: CapabilityContext) -> String {
+        guard let start = meeting["start_local"]?.string else { return "All day" }
+        let clock = WallClock(timeZone: context.json["time_zone"]?.string ?? "")
+        func day(_ name: String) -> String? {
+            meeting[name]?.string.flatMap { try? Date($0, strategy: .iso8601) }.map { clock.reading(at: $0).day.text }
+        }
+        guard let today = (context.json["calendar_day"] ?? context.json["local_date"])?.string,
+            let began = day("start_at"), began < today, let ends = day("end_at"), let end = meeting["end_local"]?.string
+        else { return start }
+        return ends > today ? "All day" : "until \(end)"
     }
 }
