@@ -40,13 +40,15 @@ static_libraries() {
 }
 
 # measured_enclave SOURCE LIBRARIES OUTPUT: enclave-runtime of the package in SOURCE, the same bytes in every folder.
+# OUTPUT.archives names the static libraries of which the linker took something.
 measured_enclave() {
     local source=$1 libraries=$2 output=$3
     local arguments=(--package-path "$source" --scratch-path "$source/.build-measured" "${STRICT[@]}"
         -c release --static-swift-stdlib --product enclave-runtime
         -Xswiftc -gnone -Xlinker -s -Xlinker --build-id=none -Xlinker "-L$libraries/static"
-        -Xswiftc -Xclang-linker -Xswiftc -static-libgcc)
+        -Xlinker "-Map=$output.map" -Xswiftc -Xclang-linker -Xswiftc -static-libgcc)
     ENCLAVE_ONLY=1 swift build "${arguments[@]}"
+    grep -oE '[^ /]+\.a\(' "$output.map" | tr -d '(' | sort -u >"$output.archives"
     # The compiler notes a hash of its own inputs there, which differs from folder to folder and is not loaded.
     llvm-objcopy --remove-section .swift_modhash \
         "$(ENCLAVE_ONLY=1 swift build "${arguments[@]}" --show-bin-path)/enclave-runtime" "$output"
