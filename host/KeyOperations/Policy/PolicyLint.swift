@@ -56,11 +56,14 @@ public struct PolicyLint: Sendable {
 
     /// ARNs of the principals that may administer the key.
     private let administrators: Set<String>
+    /// What the host can call as: never an administrator.
+    private let parentRole: String?
     /// PCR3 of the parent instance's role; nil: any will do.
     private let register3: String?
 
     public init(administrators: [String], parentRole: String? = nil) {
         self.administrators = Set(administrators)
+        self.parentRole = parentRole
         register3 = parentRole.map(RecommendedPolicy.register3)
     }
 
@@ -166,14 +169,14 @@ public struct PolicyLint: Sendable {
         if Self.reEncryptActions.contains(where: statement.covers) {
             holes.append(hole(.reEncrypt, statement, "kms:ReEncrypt* is for nobody"))
         }
-        let strangers = statement.principals.filter { !administrators.contains($0) }
+        let strangers = statement.principals.filter { !administrators.contains($0) || $0 == parentRole }
         let covered = Self.administrativeActions.filter(statement.covers)
         if !covered.isEmpty, !strangers.isEmpty || statement.hasNotPrincipal {
             let who = strangers.isEmpty ? "all others" : strangers.joined(separator: ", ")
             holes.append(
                 hole(
                     .administration, statement,
-                    "\(covered.joined(separator: ", ")) for \(who), not named by --administrator"))
+                    "\(covered.joined(separator: ", ")) for \(who), not named by --administrator, or --parent-role"))
         }
         return holes
     }

@@ -48,6 +48,21 @@ public struct RecommendedPolicy: Sendable {
         return (try? encoder.encode(policy)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
     }
 
+    /// Its holes, with stand-ins for what is left open: a policy that has one must not be handed out.
+    public var holes: [PolicyHole]? {
+        let account = "arn:aws:iam::000000000000:role"
+        var whole = self
+        if administrators.isEmpty { whole.administrators = ["\(account)/administrator"] }
+        if releases.isEmpty {
+            let value = String(repeating: "ab", count: NitroDocument.registerBytes)
+            whole.releases = [Release((0...2).map { "pcr\($0)=\(value)" }.joined(separator: "+"))].compactMap(\.self)
+        }
+        whole.parentRole = parentRole ?? "\(account)/parent"
+        whole.operatorRole = operatorRole ?? "\(account)/operator"
+        return PolicyLint(administrators: whole.administrators, parentRole: parentRole).holes(
+            in: Array(whole.json.utf8))
+    }
+
     private struct Policy: Encodable {
         let Version: String
         let Statement: [Statement]

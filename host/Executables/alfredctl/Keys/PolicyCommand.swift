@@ -10,7 +10,7 @@ struct PolicyCommand: ParsableCommand {
         discussion: """
             Releases are taken from KMS_ALLOWED_MEASUREMENTS, else TEE_ALLOWED_MEASUREMENTS, unless --release names \
             them. With --parent-role, a PCR3 of another role is a hole in the policy and an error in a release. Exit \
-            status 1 when the policy that --lint names has a hole.
+            status 1 when the policy that --lint names has a hole, 2 when the one to print would have one.
             """)
 
     @Option(help: "File with the policy to look at; - for standard input.") var lint: String?
@@ -30,6 +30,7 @@ struct PolicyCommand: ParsableCommand {
     }
 
     mutating func run() throws {
+        try requirePrincipals()
         let holes = try lint.map { try examine($0) }
         let releases = try releases()
         if let role = parentRole.map(RecommendedPolicy.register3),
@@ -39,10 +40,16 @@ struct PolicyCommand: ParsableCommand {
                 "keys policy: release \(visible(other.name)) states a PCR3 that is not of --parent-role; that would be "
                     + role)
         }
-        let policy = RecommendedPolicy(
+        let recommended = RecommendedPolicy(
             releases: releases, parentRole: parentRole, operatorRole: operatorRole,
-            administrators: administrator
-        ).json
+            administrators: administrator)
+        guard let own = recommended.holes, own.isEmpty else {
+            let what = recommended.holes?.map { "\($0.kind.rawValue): \(visible($0.detail))" } ?? ["unreadable"]
+            throw CommandFailure.unusable(
+                "keys policy: the policy that was asked for has a hole and is not printed: "
+                    + what.joined(separator: "; "))
+        }
+        let policy = recommended.json
         if json {
             Output.json(Result(holes: holes, policy: policy))
         } else {
@@ -50,6 +57,21 @@ struct PolicyCommand: ParsableCommand {
             Output.line(policy)
         }
         if holes?.isEmpty == false { throw CommandFailure.failed() }
+    }
+
+    /// A principal that is not one lets everybody in, or nobody: neither can be seen from the policy later.
+    private func requirePrincipals() throws(CommandFailure) {
+        let stated =
+            [("--parent-role", parentRole), ("--operator-role", operatorRole)]
+            + administrator.map { ("--administrator", $0) }
+        for case (let option, let arn?) in stated {
+            let kind = PrincipalARN(arn)
+            guard kind == .role || (kind == .user && option != "--parent-role") else {
+                throw .unusable(
+                    "keys policy: \(option) must be the ARN of a role\(option == "--parent-role" ? "" : " or user"), "
+                        + "arn:aws:iam::<12 digits>:role/<name>, and is \(visible(arn))")
+            }
+        }
     }
 
     private func examine(_ file: String) throws(CommandFailure) -> [PolicyHole] {
