@@ -1,4 +1,5 @@
 import Foundation
+import HostProcess
 import HostRuntime
 import NIOCore
 import NIOEmbedded
@@ -59,10 +60,12 @@ import Testing
 /// One connection's handlers on a clock that the test moves.
 @Suite struct EdgeClockTests {
     private let channel = EmbeddedChannel()
+    private let readiness = Readiness([])
     private let head = "GET / HTTP/1.1\r\nHost: a\r\n"
 
     init() throws {
-        let edge = EdgeHandler(accessLog: AccessLog(log: LineBuffer().log(), metrics: MetricsRegistry()))
+        let accessLog = AccessLog(log: LineBuffer().log(), metrics: MetricsRegistry())
+        let edge = EdgeHandler(accessLog: accessLog, readiness: readiness)
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(FirstByteHandler(edge))
         try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: false, withErrorHandling: false)
@@ -157,5 +160,51 @@ import Testing
         channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
         try answer()
         #expect(try sent().contains("connection: close"))
+        pass(1)
+        #expect(!channel.isActive)
+    }
+
+    @Test func saysSoFromTheMomentTheEndIsAnnounced() throws {
+        try receive(head + "\r\n")
+        try answer()
+        #expect(try !sent().contains("connection: close"))
+        readiness.beginDraining()
+        pass(2)
+        #expect(channel.isActive, "a quiet connection waits for its next request")
+        try receive(head + "\r\n")
+        try answer()
+        #expect(try sent().contains("connection: close"))
+        try receive(head + "\r\n")
+        pass(1)
+        #expect(!channel.isActive)
+    }
+
+    @Test func ofRequestsSentTogetherTheLastAnswerSaysIt() throws {
+        readiness.beginDraining()
+        try receive(head + "\r\n" + head + "\r\n")
+        try answer()
+        #expect(try !sent().contains("connection: close"))
+        try answer()
+        #expect(try sent().contains("connection: close"))
+    }
+
+    @Test func aRequestThatCrossesTheCloseIsAnswered() throws {
+        channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        channel.embeddedEventLoop.advanceTime(by: .milliseconds(900))
+        try receive(head + "\r\n")
+        pass(5)
+        try answer()
+        let text = try sent()
+        #expect(text.hasPrefix("HTTP/1.1 200 ") && text.contains("connection: close"))
+        pass(1)
+        #expect(!channel.isActive)
+    }
+
+    @Test func aConnectionWithoutARequestEndsSoonAfterTheListener() throws {
+        channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        pass(1)
+        pass(1)
+        #expect(!channel.isActive)
+        #expect(try sent() == "")
     }
 }

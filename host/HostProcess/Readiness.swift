@@ -78,6 +78,9 @@ public final class Readiness: Service {
     /// From now on `/readyz` says `draining`.
     public func beginDraining() { state.withLock { $0.isDraining = true } }
 
+    /// Whether the end of this process has been announced.
+    public var isDraining: Bool { state.withLock { $0.isDraining } }
+
     /// Why this process should get no requests; nil when it should.
     public var refusal: Refusal? {
         state.withLock { state in

@@ -1,3 +1,4 @@
+import HostProcess
 import HostRuntime
 import Hummingbird
 import ServiceLifecycle
@@ -43,8 +44,7 @@ func withRoutes<Value: Sendable>(
                 table: RouteTable(routes), gate: .openRoutes, accessLog: accessLog, timeout: timeout)
             let listener = HTTPListener(
                 name: "test", address: address, maximumConnections: maximumConnections, responder: responder,
-                accessLog: accessLog,
-                onListening: announce)
+                accessLog: accessLog, readiness: Readiness([]), onListening: announce)
             return listener.application
         }, body)
 }

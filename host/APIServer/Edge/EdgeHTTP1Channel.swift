@@ -1,4 +1,5 @@
 import HTTPTypes
+import HostProcess
 import HummingbirdCore
 import Logging
 import NIOCore
@@ -12,10 +13,11 @@ struct EdgeHTTP1Channel: HTTPChannelHandler {
 
     let responder: HTTPChannelHandler.Responder
     let accessLog: AccessLog
+    let readiness: Readiness
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
-            let edge = EdgeHandler(accessLog: accessLog)
+            let edge = EdgeHandler(accessLog: accessLog, readiness: readiness)
             var limits = NIOHTTPDecoderLimitConfiguration()
             limits.maxHeaderFieldSize = EdgeLimits.maximumHeadBytes
             limits.maxHeaderListSize = EdgeLimits.maximumHeadBytes

@@ -1,25 +1,8 @@
 import HTTPTypes
+import HostProcess
 import HostRuntime
 import NIOCore
 import NIOHTTP1
-
-/// Sees the first byte of a head, before the decoder keeps it.
-final class FirstByteHandler: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias InboundOut = ByteBuffer
-
-    private let edge: EdgeHandler
-
-    init(_ edge: EdgeHandler) { self.edge = edge }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard edge.wantsBytes else { return }
-        edge.bytesArrived()
-        let (count, before) = (unwrapInboundIn(data).readableBytes, edge.partsRead)
-        context.fireChannelRead(data)
-        edge.bytesPassed(count, read: edge.partsRead != before)
-    }
-}
 
 /// Enforces the limits of a connection and answers framing errors itself; runs on the connection's event loop.
 final class EdgeHandler: ChannelDuplexHandler {
@@ -34,8 +17,10 @@ final class EdgeHandler: ChannelDuplexHandler {
     private var deadline: NIODeadline?
     private var timer: Scheduled<Void>?
     private var stall: Scheduled<Void>?
-    private var isDraining = false
-    /// The decoder reads nothing behind this request and would keep every byte.
+    private let readiness: Readiness
+    /// The listener takes no more connections.
+    private var isQuiescing = false
+    /// Nothing behind this request is read: the decoder would keep every byte, or the connection ends with its answer.
     private var isLastRequest = false
     /// Parts that the decoder made of what came in.
     private(set) var partsRead: UInt64 = 0
@@ -43,13 +28,18 @@ final class EdgeHandler: ChannelDuplexHandler {
     private var silentBytes = 0
     private var requestHeaders = HTTPHeaders()
     private var requestStart = ContinuousClock.now
+    private var endsWithAnswer = false
+    private var isClosing = false
     let presence = ClientPresence()
 
-    init(accessLog: AccessLog) { self.accessLog = accessLog }
+    init(accessLog: AccessLog, readiness: Readiness) {
+        self.accessLog = accessLog
+        self.readiness = readiness
+    }
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        expect(within: EdgeLimits.idleSeconds)
+        expect(within: quietSeconds)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -99,7 +89,7 @@ final class EdgeHandler: ChannelDuplexHandler {
     // MARK: - Requests
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !state.isRejected else { return }
+        guard wantsBytes else { return }
         partsRead &+= 1
         var data = data
         switch unwrapInboundIn(data) {
@@ -129,7 +119,11 @@ final class EdgeHandler: ChannelDuplexHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is ChannelShouldQuiesceEvent { isDraining = true }
+        if event is ChannelShouldQuiesceEvent {
+            // Closed at once, a connection loses the request that is already on its way to it.
+            isQuiescing = true
+            return awaitNext()
+        }
         // Who sends no more has hung up: no client of an API closes half of its connection.
         if case .some(.inputClosed) = event as? ChannelEvent { presence.left() }
         context.fireUserInboundEventTriggered(event)
@@ -143,13 +137,23 @@ final class EdgeHandler: ChannelDuplexHandler {
         var outgoing = part
         switch part {
         case .head(var head):
-            if isDraining || isLastRequest { head.headers.replaceOrAdd(name: "connection", value: "close") }
+            if isLastRequest || isDraining, state.isLastAnswer {
+                isLastRequest = true
+                endsWithAnswer = true
+                head.headers.replaceOrAdd(name: "connection", value: "close")
+            }
             outgoing = .head(head)
         case .body: break
         case .end: ends = true
         }
         switch state.writing(ends: ends) {
         case .drop: promise?.succeed()
+        case .pass where ends && endsWithAnswer:
+            let written = promise ?? context.eventLoop.makePromise()
+            written.futureResult.assumeIsolated().whenComplete { [weak self] _ in
+                if let self, let context = self.context { self.closeSoon(context) }
+            }
+            context.writeAndFlush(wrapOutboundOut(outgoing), promise: written)
         case .pass: context.write(wrapOutboundOut(outgoing), promise: promise)
         case .passThenReject(let code):
             context.write(wrapOutboundOut(outgoing), promise: promise)
@@ -175,31 +179,20 @@ final class EdgeHandler: ChannelDuplexHandler {
     }
 
     private func writeRejection(_ code: APIErrorCode, _ context: ChannelHandlerContext) {
-        let requestID = RequestID.accepting(requestHeaders.first(name: "x-request-id"))
-        let error = APIError(code)
-        let envelope = ErrorEnvelope.render(
-            error, accept: requestHeaders.first(name: "accept"), requestID: requestID.text)
-        var headers = HTTPHeaders(error.headers.map { ($0.name.canonicalName, $0.value) })
-        headers.add(name: "x-request-id", value: requestID.text)
-        headers.add(name: "cache-control", value: "no-store")
-        headers.add(name: "x-content-type-options", value: "nosniff")
-        headers.add(name: "content-type", value: envelope.contentType)
-        headers.add(name: "content-length", value: String(envelope.body.count))
-        headers.add(name: "connection", value: "close")
-        let status = HTTPResponseStatus(statusCode: code.status)
-        let head = HTTPResponseHead(version: .http1_1, status: status, headers: headers)
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: envelope.body)))), promise: nil)
+        let rejection = EdgeRejection(code, requestHeaders)
+        context.write(wrapOutboundOut(.head(rejection.head)), promise: nil)
+        context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: rejection.body)))), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         let record = AccessRecord(
             method: "-", route: AccessRecord.unmatched, status: code.status, latency: ContinuousClock.now - requestStart
         )
-        accessLog.write(record, to: accessLog.log.with(requestID: requestID, trace: nil))
+        accessLog.write(record, to: accessLog.log.with(requestID: rejection.requestID, trace: nil))
         closeSoon(context)
     }
 
     /// Closes the sending side now and the rest a moment later.
     private func closeSoon(_ context: ChannelHandlerContext) {
+        isClosing = true
         context.close(mode: .output, promise: nil)
         expect(within: EdgeLimits.lingerSeconds)
     }
@@ -207,12 +200,21 @@ final class EdgeHandler: ChannelDuplexHandler {
     // MARK: - The clock: one timer per connection, which looks at the deadline when it fires
 
     private func awaitNext() {
-        guard !state.isRejected else { return }
+        guard !state.isRejected, !isClosing else { return }
         if state.isQuiet {
-            expect(within: EdgeLimits.idleSeconds)
+            expect(within: quietSeconds)
         } else if state.phase == .answering {
             deadline = nil
         }
+    }
+
+    /// Whether every answer is the last of its connection.
+    private var isDraining: Bool { isQuiescing || readiness.isDraining }
+
+    /// How long a connection may be without a request.
+    private var quietSeconds: Int64 {
+        if isQuiescing { return EdgeLimits.crossingSeconds }
+        return readiness.isDraining ? EdgeLimits.drainingIdleSeconds : EdgeLimits.idleSeconds
     }
 
     private func expect(within seconds: Int64) {
@@ -235,7 +237,11 @@ final class EdgeHandler: ChannelDuplexHandler {
         guard let context, let deadline else { return }
         guard context.eventLoop.now >= deadline else { return schedule(deadline, context) }
         switch state.phase {
+        case _ where isClosing: context.close(promise: nil)
         case .head, .body: reject(.requestReadTimeout)
+        case .idle where isDraining:
+            isLastRequest = true
+            closeSoon(context)
         case .idle, .rejected: context.close(promise: nil)
         case .answering: break
         }

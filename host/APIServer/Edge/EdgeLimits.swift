@@ -14,6 +14,10 @@ enum EdgeLimits {
     static let writeSeconds: Int64 = 15
     /// A connection without a request.
     static let idleSeconds: Int64 = 75
+    /// The same once the listener is closed: long enough for a request that was on its way.
+    static let crossingSeconds: Int64 = 1
+    /// The same for what connects or falls quiet while the end is announced: the notice and what crosses it.
+    static let drainingIdleSeconds: Int64 = 3
     /// From a rejection to the end of the connection, so that the answer is read before a reset can eat it.
     static let lingerSeconds: Int64 = 1
 }

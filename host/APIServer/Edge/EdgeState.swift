@@ -45,6 +45,8 @@ struct EdgeState: Sendable {
     var isInBody: Bool { if case .body = phase { true } else { false } }
     /// No request is under way.
     var isQuiet: Bool { phase == .idle && forwarded == answered }
+    /// Nothing of another request has come behind the one being answered.
+    var isLastAnswer: Bool { forwarded - answered <= 1 && phase != .head }
     /// An answer to the request in hand may be preceded by `100 Continue`.
     var mayContinue: Bool { forwarded == answered && !isAnswerOpen }
 

@@ -36,7 +36,7 @@ public struct OperationsListener: Service {
             accessLog: accessLog, timeout: .seconds(10))
         let listener = HTTPListener(
             name: "operations", address: address, maximumConnections: 64, responder: responder, accessLog: accessLog,
-            onListening: onListening)
+            readiness: readiness, onListening: onListening)
         try await NamedListener(
             variable: "METRICS_BIND_ADDR", address: address, log: accessLog.log, listener: listener.application
         ).run()

@@ -25,6 +25,6 @@ func buildAPI(
         timeout: configuration.requestTimeout)
     let listener = HTTPListener(
         name: "api", address: configuration.bindAddress, maximumConnections: configuration.maximumConnections,
-        responder: responder, accessLog: accessLog, onListening: onListening)
+        responder: responder, accessLog: accessLog, readiness: dependencies.readiness, onListening: onListening)
     return listener.application
 }

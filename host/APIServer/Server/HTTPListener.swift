@@ -1,4 +1,5 @@
 import Glibc
+import HostProcess
 import HostRuntime
 import Hummingbird
 import HummingbirdCore
@@ -14,6 +15,8 @@ struct HTTPListener: Sendable {
     let maximumConnections: Int
     let responder: APIResponder
     let accessLog: AccessLog
+    /// From the moment it says `draining` every answer is the last of its connection.
+    let readiness: Readiness
     /// Is given the port once connections are taken.
     let onListening: @Sendable (Int) -> Void
 
@@ -21,10 +24,10 @@ struct HTTPListener: Sendable {
         var logger = accessLog.log.libraryLogger("http")
         // What the library says at "info" the listener says itself.
         if logger.logLevel == .info { logger.logLevel = .warning }
-        let (accessLog, name, onListening) = (accessLog, name, onListening)
+        let (accessLog, readiness, name, onListening) = (accessLog, readiness, name, onListening)
         return Application(
             responder: responder,
-            server: HTTPServerBuilder { EdgeHTTP1Channel(responder: $0, accessLog: accessLog) },
+            server: HTTPServerBuilder { EdgeHTTP1Channel(responder: $0, accessLog: accessLog, readiness: readiness) },
             configuration: ApplicationConfiguration(
                 address: .hostname(address.host, port: address.port), serverName: nil, backlog: 1024,
                 availableConnectionsDelegate: .maximum(maximumConnections, logger: logger)),
