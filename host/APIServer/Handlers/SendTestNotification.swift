@@ -21,7 +21,7 @@ struct SendTestNotification: Sendable {
         guard body.unicodeScalars.count <= Self.maximumBody else { throw APIError(.invalidBody) }
 
         // A request whose answer was lost before it was stored finds the job it made.
-        let key = call.idempotencyKey?.text ?? UUID().lowercased
+        let key = call.idempotencyKey?.jobKey(ofRequest: call.body.canonical) ?? UUID().lowercased
         let earlier = try await stored(call) { () throws(StorageError) in
             try await tests.find(key: key, of: user.uuid)
         }

@@ -23,6 +23,11 @@ struct IdempotencyKey: Sendable, Equatable {
         Array(HMAC<SHA256>.authenticationCode(for: bytes, using: SymmetricKey(data: Array(text.utf8))))
     }
 
+    /// The key together with the request: what a job made by it is found by.
+    func jobKey(ofRequest bytes: [UInt8]) -> String {
+        text + ":" + hash(ofRequest: bytes).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+    }
+
     private static func isAllowed(_ byte: UInt8) -> Bool {
         (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
             || "._-".utf8.contains(byte)

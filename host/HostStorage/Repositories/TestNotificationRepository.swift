@@ -5,7 +5,7 @@ public struct NewTestNotification: Sendable {
     /// Chosen by the caller, because the payload is sealed under it.
     public var job: UUID
     public var user: UUID
-    /// The same key is the same job.
+    /// The same key is the same job for 24 hours.
     public var key: String
     public var sealedPayload: [UInt8]
     public var sealedKeyVersion: Int
@@ -34,7 +34,7 @@ public struct TestNotificationRepository: Sendable {
 
     public init(_ pool: PostgresPool) { self.pool = pool }
 
-    /// The job of an earlier request with the same key, if it is still there.
+    /// The job of an earlier request with the same key within the last 24 hours, if it is still there.
     public func find(key: String, of user: UUID) async throws(StorageError) -> UUID? {
         try await pool.query(Self.select, [.uuid(user), .text(key)]).first?.uuid(0)
     }
@@ -60,9 +60,13 @@ public struct TestNotificationRepository: Sendable {
         }
     }
 
-    // The client's key itself is not stored: it may say something about the client.
-    private static func jobKey(user: String, key: String) -> String {
-        "'TEST_NOTIFICATION:' || encode(sha256(convert_to(\(user)::uuid::text || ':' || \(key)::text, 'UTF8')), 'hex')"
+    // The client's key itself is not stored: it may say something about the client. The day is part of the job's key
+    // because the job may stay longer than its key means it.
+    private static func jobKey(user: String, key: String, daysAgo: Int = 0) -> String {
+        """
+        'TEST_NOTIFICATION:' || encode(sha256(convert_to(\(user)::uuid::text || ':' || \(key)::text, 'UTF8')), 'hex')
+            || to_char(now() at time zone 'UTC' - interval '\(daysAgo) days', ':YYYYMMDD')
+        """
     }
 
     private static let insert = Statement.write(
@@ -77,6 +81,8 @@ public struct TestNotificationRepository: Sendable {
     private static let select = Statement.read(
         """
         select id from alfred.jobs
-        where user_id = $1 and type = 'TEST_NOTIFICATION' and idempotency_key = \(jobKey(user: "$1", key: "$2"))
+        where user_id = $1 and type = 'TEST_NOTIFICATION' and created_at > now() - interval '24 hours'
+            and idempotency_key in (\(jobKey(user: "$1", key: "$2")), \(jobKey(user: "$1", key: "$2", daysAgo: 1)))
+        order by created_at desc limit 1
         """)
 }
