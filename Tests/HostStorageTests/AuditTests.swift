@@ -128,6 +128,7 @@ import Testing
 
     @Test(arguments: [
         "", "x", "1", "1|x", "|\(UUID())", "1|\(UUID())|", "-1|\(UUID())", "99999999999999999999|\(UUID())",
+        "0123456789012345|\(UUID())",
     ])
     func refusesAMalformedCursor(_ text: String) {
         #expect(AuditCursor(text) == nil)

@@ -24,11 +24,12 @@ public struct AuditCursor: Sendable, Equatable {
     /// Before everything that any clock of ours can have written: the year 2096.
     static let newest = AuditCursor(microseconds: 3_999_999_999_999_999, id: UUID())
 
-    /// Microseconds since 1970, `|`, UUID.
+    /// Microseconds since 1970, `|`, UUID. Sixteen digits do not begin with zero: no clock writes them.
     public init?(_ text: String) {
         let parts = text.split(separator: "|", omittingEmptySubsequences: false)
         guard parts.count == 2, (1...16).contains(parts[0].utf8.count),
             parts[0].utf8.allSatisfy({ (0x30...0x39).contains($0) }), let microseconds = Int64(parts[0]),
+            parts[0].utf8.count < 16 || parts[0].utf8.first != 0x30,
             microseconds < 4_000_000_000_000_000, let id = UUID(uuidString: String(parts[1]))
         else { return nil }
         self.init(microseconds: microseconds, id: id)
