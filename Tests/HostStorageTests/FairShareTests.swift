@@ -27,6 +27,55 @@ import Testing
         #expect(try await database.count("alfred.jobs where state = 'PENDING' and ready") == 8)
     }
 
+    @Test(arguments: ["n desc", "random()"])
+    func eightAreInTheQueueInWhateverOrderJobsCome(_ order: String) async throws {
+        let database = try await TestDatabase.make(statementTimeout: .seconds(120))
+        let repository = JobRepository(database.pool)
+        let (flooder, quiet) = (try await database.user(), try await database.user())
+        try await database.sql(
+            """
+            insert into alfred.jobs (user_id, type, due_at, idempotency_key)
+            select $1, 'CALENDAR_SCAN', now() - interval '1 hour' + n * interval '1 millisecond', n::text
+            from generate_series(1, 5000) n order by \(order)
+            """, [.uuid(flooder)])
+        let ready = try await database.sql(
+            "select string_agg(idempotency_key, ' ' order by due_at) from alfred.jobs where ready")
+        #expect(try ready.required().text(0) == "1 2 3 4 5 6 7 8")
+        let job = try await database.enqueue(quiet)
+        #expect(try await claim(repository, maximum: 4).map(\.lease.job).contains(job))
+        #expect(try await database.count("alfred.jobs where state = 'PENDING' and ready") == 8)
+    }
+
+    @Test func jobsOfTheFarFutureKeepNobodyOut() async throws {
+        let database = try await TestDatabase.make()
+        let repository = JobRepository(database.pool)
+        let user = try await database.user()
+        for day in 1...12 { try await database.enqueue(user, .meetingReminder, dueIn: Double(day) * 86_400) }
+        let (near, due) = (
+            try await database.enqueue(user, .meetingReminder, dueIn: 600),
+            try await database.enqueue(user, .testNotification)
+        )
+        #expect(try await database.count("alfred.jobs where ready") == 8)
+        #expect(try await database.count("alfred.jobs where ready and id = $1", [.uuid(near)]) == 1)
+        #expect(try await claim(repository).map(\.lease.job) == [due])
+    }
+
+    @Test func jobsThatComeBackDoNotFillTheQueue() async throws {
+        let database = try await TestDatabase.make()
+        let repository = JobRepository(database.pool)
+        try await flood(database, database.user(), 60)
+        for round in 0..<30 {
+            let job = try #require(try await claim(repository).first)
+            let problem = JobProblem(code: "X", message: "x")
+            if round % 2 == 0 {
+                _ = try await repository.retry(job.lease, problem, policy: policy)
+            } else {
+                #expect(try await repository.postpone(job.lease, until: Date(timeIntervalSinceNow: 60)))
+            }
+            #expect(try await database.count("alfred.jobs where state = 'PENDING' and ready") <= 8)
+        }
+    }
+
     @Test func aClaimReadsAFewRowsOfAFlood() async throws {
         let database = try await TestDatabase.make(statementTimeout: .seconds(120))
         let user = try await database.user()

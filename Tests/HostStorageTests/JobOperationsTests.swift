@@ -54,6 +54,27 @@ import Testing
         #expect(try await operations.show(scans[0])?.outcome == "discarded")
     }
 
+    @Test func manyRetriedJobsOfOneUserStandParkedBehindTheFirstEight() async throws {
+        let database = try await TestDatabase.make()
+        let operations = JobOperations(try database.anotherPool(role: "alfred_operator"))
+        let jobs = JobRepository(database.pool)
+        let (flooder, quiet) = (try await database.user(), try await database.user())
+        try await database.sql(
+            """
+            insert into alfred.jobs (user_id, type, due_at, idempotency_key, state, finished_at)
+            select $1, 'MEETING_REMINDER', now() - interval '1 hour', n::text, 'FAILED', now()
+            from generate_series(1, 1500) n
+            """, [.uuid(flooder)])
+        for expected in [1000, 500] {
+            #expect(try await operations.retry(.type(.meetingReminder)).count == expected)
+            #expect(try await database.count("alfred.jobs where state = 'PENDING' and ready") == 8)
+        }
+        let job = try await database.enqueue(quiet, .testNotification)
+        let claimed = try await claim(jobs, maximum: 4)
+        #expect(claimed.map(\.lease.job).contains(job) && claimed.count == 2)
+        #expect(try await database.count("alfred.jobs where state = 'PENDING' and ready") == 8)
+    }
+
     @Test func deletesWhatIsOldAndNothingElse() async throws {
         let database = try await TestDatabase.make()
         let retention = RetentionRepository(try database.anotherPool(role: "alfred_worker"))

@@ -128,6 +128,33 @@ import Testing
         }
     }
 
+    @Test func aRepeatIsMeasuredFromTheFirstDueTime() async throws {
+        let database = try await TestDatabase.make()
+        let repository = JobRepository(database.pool)
+        let id = try await database.enqueue(database.user())
+        let first = try #require(try await claim(repository).first)
+        _ = try await repository.retry(first.lease, JobProblem(code: "X", message: "x"), policy: policy)
+        try await database.sql(
+            "update alfred.jobs set due_at = now(), first_due_at = first_due_at - interval '1 hour' where id = $1",
+            [.uuid(id)])
+        let second = try #require(try await claim(repository).first)
+        #expect(second.lag >= .seconds(3600))
+        #expect(abs(second.dueAt.timeIntervalSince(first.dueAt) + 3600) < 0.001)
+    }
+
+    @Test func aPromptJobOfADeadWorkerIsDueAtOnce() async throws {
+        let database = try await TestDatabase.make()
+        let repository = JobRepository(database.pool)
+        let user = try await database.user()
+        let prompt = try await database.enqueue(user, .testNotification)
+        try await database.enqueue(user, .calendarScan)
+        #expect(try await claim(repository, lease: .zero).count == 2)
+        #expect(try await repository.reap(policy: policy) == JobReapResult(returned: 2, deadLettered: 0))
+        let again = try await claim(repository)
+        #expect(again.map(\.lease.job) == [prompt])
+        #expect(again.first?.attempts == 1)
+    }
+
     @Test func aDeadWorkersLastAttemptIsBuried() async throws {
         let database = try await TestDatabase.make()
         let repository = JobRepository(database.pool)

@@ -27,6 +27,20 @@ import Testing
         #expect(try await repository.timeUntilNextDue() == nil)
     }
 
+    @Test func aParkedReminderThatMovesEarlierIsInTheQueueAtOnce() async throws {
+        let database = try await TestDatabase.make()
+        let repository = JobRepository(database.pool)
+        let user = try await database.user()
+        for number in 1...12 {
+            try await repository.upsertReminder(
+                reminder(user, "\(number)", dueIn: Double(number) * 60, startsIn: 9000))
+        }
+        #expect(try await database.count("alfred.jobs where ready") == 8)
+        try await repository.upsertReminder(reminder(user, "12", dueIn: -1, startsIn: 9000))
+        try await repository.upsertReminder(reminder(user, "1", dueIn: 9000, startsIn: 9900))
+        #expect(try await claim(repository).map(\.idempotencyKey) == ["12"])
+    }
+
     @Test func deletesVanishedRemindersOfTheWindowOnly() async throws {
         let database = try await TestDatabase.make()
         let repository = JobRepository(database.pool)

@@ -151,18 +151,30 @@ extension JobOperations {
         where finished_at is not null and state in ('FAILED', 'EXPIRED') order by finished_at desc limit $1
         """)
 
+    // As when they are inserted, no more of a user's than eight are in the queue; the others wait parked.
     private static let redrive = Statement.write(
         """
         with chosen as (
-            select id from alfred.jobs
+            select id, user_id, lane from alfred.jobs
             where state = 'FAILED' and outcome is null and ($1::uuid is null or id = $1)
                 and ($2::text is null or type = $2)
             order by finished_at limit $3 for update),
+        people as (
+            select c.user_id, c.lane, (
+                select count(*) from (
+                    select from alfred.jobs j
+                    where j.user_id = c.user_id and j.lane = c.lane and j.state = 'PENDING' and j.ready limit 8) r
+                ) as taken
+            from (select distinct user_id, lane from chosen) c),
+        placed as (
+            select c.id, row_number() over (partition by c.user_id, c.lane order by c.id) + p.taken <= 8 as ready
+            from chosen c join people p on p.user_id = c.user_id and p.lane = c.lane),
         redriven as (
-            update alfred.jobs j set state = 'PENDING', ready = true, attempts = 0, deferrals = 0, due_at = now(),
+            update alfred.jobs j set state = 'PENDING', ready = c.ready, attempts = 0, deferrals = 0, due_at = now(),
+                first_due_at = now(),
                 expires_at = greatest(j.expires_at, now() + make_interval(secs => $4)), finished_at = null,
                 last_error_code = null, last_error_message = null, updated_at = now()
-            from chosen c where j.id = c.id and j.state = 'FAILED'
+            from placed c where j.id = c.id and j.state = 'FAILED'
             returning j.id, j.user_id, j.type, j.request_id),
         letters as (
             update alfred.dead_letter_jobs d set redriven_at = now() from redriven r where d.job_id = r.id)

@@ -66,7 +66,8 @@ extension JobRepository {
                 user_slot = (select slots from placed)[array_position((select ids from placed), j.id)],
                 updated_at = now()
             where j.id = any((select ids from placed)::uuid[]) and case j.state when 'PENDING' then j.due_at <= now() end
-            returning j.id, j.user_id, j.lane, j.lease_token, j.type, j.request_id, j.due_at, j.expires_at,
+            returning j.id, j.user_id, j.lane, j.lease_token, j.type, j.request_id, j.due_at,
+                coalesce(j.first_due_at, j.due_at) as first_due_at, j.expires_at,
                 j.payload_ciphertext, j.sealed_key_version, j.attempts, j.deferrals, j.max_attempts,
                 j.idempotency_key, j.traceparent),
         next as (
@@ -78,9 +79,9 @@ extension JobRepository {
         promoted as (
             update alfred.jobs j set ready = true
             where j.id = any(array(select id from next)) and case j.state when 'PENDING' then true end)
-        select c.id, c.user_id, c.lease_token, c.type, c.request_id, c.due_at, c.expires_at,
+        select c.id, c.user_id, c.lease_token, c.type, c.request_id, c.first_due_at, c.expires_at,
             coalesce(c.expires_at <= now(), false),
-            greatest(extract(epoch from clock_timestamp() - c.due_at), 0)::float8,
+            greatest(extract(epoch from clock_timestamp() - c.first_due_at), 0)::float8,
             c.payload_ciphertext, c.sealed_key_version, c.attempts, c.deferrals, c.max_attempts, c.idempotency_key,
             c.traceparent,
             exists (select from lanes l where (select count(*) from near n where n.lane = l.lane) >= l.reach)

@@ -160,6 +160,11 @@ public struct JobRepository: Sendable {
         return try await pool.query(Self.deferOne, parameters).affected == 1
     }
 
+    /// Not yet its time: PENDING until then, no attempt counted; `false`: lease lost.
+    public func postpone(_ lease: JobLease, until due: Date) async throws(StorageError) -> Bool {
+        try await pool.query(Self.postponeOne, [.uuid(lease.job), .int(lease.token), .time(due)]).affected == 1
+    }
+
     /// A permanent failure: FAILED and its dead letter in one statement; `false`: lease lost.
     public func fail(_ lease: JobLease, _ problem: JobProblem) async throws(StorageError) -> Bool {
         let parameters: [SQLValue] = [

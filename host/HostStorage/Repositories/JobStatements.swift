@@ -4,6 +4,13 @@ extension JobRepository {
     /// What ends a lease, in every update that does.
     private static let leaseEnded = "lease_owner = null, lease_expires_at = null, user_slot = null, updated_at = now()"
 
+    /// Whether a job that comes back finds room in the queue; otherwise it moves up in its turn.
+    private static let hasRoom = """
+        (select count(*) < 8 from (
+            select from alfred.jobs r
+            where r.user_id = j.user_id and r.lane = j.lane and r.state = 'PENDING' and r.ready limit 8) there)
+        """
+
     /// The dead letter and its audit row of each FAILED row of `ended`.
     private static func buried(reason: String, message: String) -> String {
         """
@@ -25,15 +32,15 @@ extension JobRepository {
         """
     }
 
-    /// One attempt more: PENDING after a pause, or FAILED after the last. `floor` is in seconds.
+    /// One attempt more: PENDING after a pause, or FAILED after the last. `floor` is in seconds; no pause if `atOnce`.
     private static func attempted(
-        base: String, maximum: String, floor: String, code: String, message: String
+        base: String, maximum: String, floor: String, code: String, message: String, atOnce: String = "false"
     ) -> String {
         """
-        attempts = j.attempts + 1,
+        attempts = j.attempts + 1, ready = \(hasRoom),
         state = case when j.attempts + 1 >= j.max_attempts then 'FAILED' else 'PENDING' end,
         finished_at = case when j.attempts + 1 >= j.max_attempts then now() end,
-        due_at = case when j.attempts + 1 >= j.max_attempts then j.due_at else now() + make_interval(secs => greatest(
+        due_at = case when j.attempts + 1 >= j.max_attempts then j.due_at when \(atOnce) then now() else now() + make_interval(secs => greatest(
             least(\(base) * power(2, least(j.attempts, 30)), \(maximum)) * (0.5 + random() / 2),
             least(\(floor), \(maximum)))) end,
         last_error_code = \(code), last_error_message = \(message), \(leaseEnded)
@@ -48,7 +55,7 @@ extension JobRepository {
             order by j.lease_expires_at limit $5 for update of j skip locked),
         ended as (
             update alfred.jobs j set
-            \(attempted(base: "$3", maximum: "$4", floor: "0", code: "$1", message: "$2"))
+            \(attempted(base: "$3", maximum: "$4", floor: "0", code: "$1", message: "$2", atOnce: "j.lane = 0"))
             from expired e where j.id = e.id and j.state = 'RUNNING' and j.lease_expires_at <= now()
             returning j.*),
         \(buried(reason: "'LEASE_EXPIRED_MAX_ATTEMPTS'", message: "$2")),
@@ -71,9 +78,16 @@ extension JobRepository {
     static let deferOne = Statement.write(
         """
         update alfred.jobs j set state = 'PENDING', deferrals = j.deferrals + 1,
-            due_at = now() + make_interval(
+            ready = \(hasRoom), due_at = now() + make_interval(
                 secs => least(power(2, least(j.deferrals, 10)), 60) * (0.5 + random() / 2)),
             last_error_code = $3, last_error_message = $4, \(leaseEnded)
+        where j.id = $1 and j.state = 'RUNNING' and j.lease_token = $2
+        """)
+
+    static let postponeOne = Statement.write(
+        """
+        update alfred.jobs j set state = 'PENDING', ready = \(hasRoom), due_at = greatest($3, now()),
+            first_due_at = greatest($3, now()), \(leaseEnded)
         where j.id = $1 and j.state = 'RUNNING' and j.lease_token = $2
         """)
 
@@ -165,7 +179,8 @@ extension JobRepository {
     static let upsert = Statement.write(
         """
         \(insertColumns)
-        on conflict (user_id, type, idempotency_key) do update set due_at = excluded.due_at, updated_at = now()
+        on conflict (user_id, type, idempotency_key) do update set due_at = excluded.due_at,
+            first_due_at = excluded.due_at, ready = excluded.ready, updated_at = now()
             where alfred.jobs.state = 'PENDING' and alfred.jobs.attempts = 0 and alfred.jobs.deferrals = 0
                 and alfred.jobs.due_at <> excluded.due_at
                 and not (alfred.jobs.due_at <= now() and excluded.due_at <= now())

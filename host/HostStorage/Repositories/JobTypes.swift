@@ -32,11 +32,12 @@ public struct JobLease: Sendable, Hashable {
 /// A job this worker runs now.
 public struct ClaimedJob: Sendable {
     public let lease: JobLease
+    /// When it was to run at first, whatever repeats there were.
     public let dueAt: Date
     public let expiresAt: Date?
     /// Past its expiry by the database's clock when claimed: finish it as skipped.
     public let isExpired: Bool
-    /// From due to claimed.
+    /// From the time it was due at first to the claim.
     public let lag: Duration
     public let sealedPayload: [UInt8]?
     public let sealedKeyVersion: Int?
