@@ -43,13 +43,20 @@ extension Preferences {
         #expect(try await AuditRepository(database.pool).page(of: user).items.isEmpty)
     }
 
-    @Test func theCalendarScanKeepsItsTime() async throws {
+    @Test func theCalendarScanKeepsItsTimeUnlessRemindersAreToComeAtAnother() async throws {
         let database = try await TestDatabase.make()
         let (user, _, _) = try await database.connectedUser()
         func next() async throws -> Date {
             try await database.sql("select next_run_at from alfred.schedules where kind = 'CALENDAR_SCAN'").required()
                 .time(0)
         }
+        func pass() async throws {
+            try await database.sql("update alfred.schedules set next_run_at = now() + interval '5 minutes'")
+        }
+        try await pass()
+        try await PreferencesRepository(try database.anotherPool(role: "alfred_api")).update(user, .other)
+        #expect(try await next() <= Date(timeIntervalSinceNow: 1))
+        try await pass()
         let before = try await next()
         try await PreferencesRepository(database.pool).update(user, .other)
         #expect(try await next() == before)

@@ -66,6 +66,46 @@ import Testing
         #expect(world.push.messages.isEmpty)
     }
 
+    @Test func remindsOfAMeetingWithoutLength() async throws {
+        let start = Date(timeIntervalSince1970: Double(soon.wholeSeconds))
+        let world = try await WorkerWorld(
+            ScriptedEnclave { resource throws(EnclaveCallError) in
+                // As Google: the end is to lie after the beginning of the window, the start before its end.
+                guard case .calendarEvents(let from, let to, _, _) = resource,
+                    let from = try? Date(from, strategy: .iso8601), let to = try? Date(to, strategy: .iso8601),
+                    start > from, start < to
+                else { return ScriptedEnclave.page([]) }
+                return ScriptedEnclave.page([ScriptedEnclave.event("e1", "Call", start: start)])
+            })
+        let (user, _) = try await world.connectedUser()
+        try await world.enqueueReminder(
+            for: user, MeetingPayload(eventID: "e1", title: "Call", start: start.wholeSeconds, end: start.wholeSeconds))
+        try await world.withWorker { try await until { !world.push.messages.isEmpty } }
+        let recheck = try await world.database.text(
+            "select redacted_metadata->>'calendar_recheck' from alfred.audit_events where event_type = 'JOB_ACTION_GENERATED'"
+        )
+        #expect(recheck == "confirmed")
+    }
+
+    @Test func waitsWhenTheUserChoseAShorterTime() async throws {
+        let world = try await world()
+        let (user, _) = try await world.connectedUser()
+        try await world.database.sql("update alfred.user_preferences set meeting_reminder_minutes = 5")
+        try await world.database.sql("update alfred.schedules set enabled = false")
+        try await world.enqueueReminder(
+            for: user, MeetingPayload(eventID: "e1", title: "Design review", start: soon.wholeSeconds, end: nil))
+        try await world.withWorker {
+            try await until {
+                try await world.database.count(
+                    """
+                    alfred.jobs where state = 'PENDING' and attempts = 0 and lease_token = 1
+                        and due_at = to_timestamp(\(soon.wholeSeconds - 300))
+                    """) == 1
+            }
+        }
+        #expect(world.push.messages.isEmpty)
+    }
+
     @Test func remindsFromMemoryWhenTheCalendarIsAway() async throws {
         let world = try await WorkerWorld(
             ScriptedEnclave { _ throws(EnclaveCallError) in

@@ -37,10 +37,13 @@ public struct PreferencesRepository: Sendable {
 
     /// Replaces a user's preferences, with the audit row; the values are within their rules, the time zone exists.
     ///
-    /// The brief moves with them; the calendar scan follows the user's own phase, not the wall clock.
+    /// The brief moves with them. The calendar scan follows the user's own phase, not the wall clock; when the reminders
+    /// are to come earlier or later, it runs at once.
     public func update(_ user: UUID, _ preferences: Preferences) async throws(StorageError) {
         try await pool.withTransaction { tx throws(StorageError) in
+            let lead = try await tx.query(Self.lockLead, [.uuid(user)]).first?.int(0)
             try await tx.query(Self.upsert, [.uuid(user)] + preferences.parameters)
+            if lead != preferences.meetingReminderMinutes { try await ScheduleRepository.scan(of: user, in: tx) }
             try await ScheduleRepository.follow(preferences, of: user, in: tx)
             try await tx.audit(
                 .preferencesUpdated(
@@ -62,6 +65,9 @@ public struct PreferencesRepository: Sendable {
             high_risk_requires_confirm
         from alfred.user_preferences where user_id = $1
         """)
+
+    private static let lockLead = Statement.write(
+        "select meeting_reminder_minutes from alfred.user_preferences where user_id = $1 for update")
 
     private static let insert = Statement.write(
         "insert into alfred.user_preferences (user_id) values ($1) on conflict do nothing")

@@ -129,6 +129,12 @@ public struct ScheduleRepository: Sendable {
         try await tx.query(Self.move, [.uuid(user), .time(next)])
     }
 
+    /// Lets the calendar be scanned now.
+    static func scan(of user: UUID, in tx: Transaction) async throws(StorageError) {
+        let due = try await tx.query(Self.scanNow, [.uuid(user)])
+        if due.count > 0 { try await tx.query(JobRepository.announce) }
+    }
+
     static func disableAll(of user: UUID, in tx: Transaction) async throws(StorageError) {
         try await tx.query(Self.disableEvery, [.uuid(user)])
     }
@@ -208,6 +214,12 @@ extension ScheduleRepository {
             next_run_at = case when kind = 'MORNING_BRIEF' then $2 else least(next_run_at, now() + interval '5 minutes')
                 end
         where user_id = $1 and kind in ('MORNING_BRIEF', 'URGENT_EMAIL_CHECK')
+        """)
+
+    private static let scanNow = Statement.write(
+        """
+        update alfred.schedules set next_run_at = least(next_run_at, now()), updated_at = now()
+        where user_id = $1 and kind = 'CALENDAR_SCAN' and enabled returning id
         """)
 
     private static let disableEvery = Statement.write(

@@ -83,6 +83,8 @@ struct JobExecution: Sendable {
             }
         case .deferred(let problem):
             return try await stores.jobs.defer(lease, problem) ? .deferred(problem.code) : .leaseLost
+        case .postponed(let due):
+            return try await stores.jobs.postpone(lease, until: due) ? .deferred("REMINDER_MOVED") : .leaseLost
         case .permanent(let problem):
             return try await stores.jobs.fail(lease, problem) ? .deadLettered(problem.code) : .leaseLost
         case .reconnectRequired(let connector, let version):

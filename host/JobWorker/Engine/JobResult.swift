@@ -11,6 +11,8 @@ public enum JobResult: Sendable {
     case transient(JobProblem, retryAfter: Duration? = nil)
     /// Not the job's fault: again soon, no attempt counted.
     case deferred(JobProblem)
+    /// Not yet its time: at that moment, no attempt counted.
+    case postponed(until: Date)
     case permanent(JobProblem)
     /// The provider no longer takes the refresh token of this record.
     case reconnectRequired(connector: UUID, recordVersion: Int64)

@@ -9,6 +9,11 @@ struct MeetingReminderJob: JobHandler {
     static let afterStart = 300.0
     /// Limits of the two tries of reading the calendar: 5 seconds together.
     static let recheckLimits: [Duration] = [.seconds(3), .seconds(2)]
+    /// How far before and after its start a meeting is looked for, in seconds. Google leaves out what ends by the
+    /// window's beginning, so a meeting without length is not in a window that begins with it.
+    static let recheckMargin = 60.0
+    /// How much too early counts as in time, in seconds: clocks differ.
+    static let early = 5.0
 
     let stores: WorkerStores
     let enclave: any WorkerEnclave
@@ -27,6 +32,9 @@ struct MeetingReminderJob: JobHandler {
         }
         let sealer = Sealer(enclave: enclave, user: job.lease.user, context: job.context())
         let remembered: MeetingPayload = try await sealer.open(sealed, of: job.lease.job)
+        // The user may have chosen a shorter time since the scan.
+        let due = remembered.startDate.addingTimeInterval(-Double(inputs.preferences.meetingReminderMinutes) * 60)
+        guard due.timeIntervalSince(now()) <= Self.early else { return .postponed(until: due) }
         var action = AuditAction(source: "deterministic", attestedMeasurement: enclave.attestedMeasurement)
         let meeting: MeetingPayload
         switch try await recheck(remembered, job, inputs.connector) {
@@ -72,8 +80,8 @@ struct MeetingReminderJob: JobHandler {
         for limit in Self.recheckLimits {
             do throws(EnclaveCallError) {
                 let listing = try await CalendarReader(enclave: enclave).events(
-                    of: job.lease.user, connector, from: meeting.startDate,
-                    to: meeting.startDate.addingTimeInterval(60), context: job.context(deadline: limit))
+                    of: job.lease.user, connector, from: meeting.startDate.addingTimeInterval(-Self.recheckMargin),
+                    to: meeting.startDate.addingTimeInterval(Self.recheckMargin), context: job.context(deadline: limit))
                 let current = listing.events.first { $0.id == meeting.eventID && $0.isRemindable }
                 if let current, let found = MeetingPayload(current), found.start == meeting.start {
                     return .confirmed(found)
