@@ -71,6 +71,19 @@ import Testing
         #expect(try await !erasure.round(enclave))
     }
 
+    @Test func nothingWaitsInTheQueuesOfAUserWhoseGrantCannotBeRevokedYet() async throws {
+        let erasure = try await Erasure()
+        try await erasure.world.database.sql(
+            """
+            insert into alfred.jobs (user_id, type, due_at, idempotency_key)
+            select $1, 'TEST_NOTIFICATION', now(), n::text from generate_series(1, 1200) n
+            """, [.uuid(erasure.user)])
+        #expect(try await erasure.round(ScriptedPrivacyEnclave { _ in .failure(.unreachable) }))
+        #expect(try await erasure.world.database.count("alfred.users where frozen_at is not null") == 1)
+        #expect(try await erasure.world.database.count("alfred.jobs") == 0)
+        #expect(try await erasure.world.database.count("alfred.connectors where status = 'ACTIVE'") == 1)
+    }
+
     @Test func isCompletedOnlyWhenTheKeysInRedisAreDeleted() async throws {
         let erasure = try await Erasure()
         let redis = try await Erasure.connect()

@@ -60,6 +60,8 @@ public enum ErasedTables {
     ]
     /// Grow with use: emptied in small statements before the transaction of the purge.
     static let large = ["push_outbox", "jobs", "dead_letter_jobs", "email_seen", "audit_events"]
+    /// What waits in them goes as soon as the user is frozen.
+    static let queues = ["push_outbox", "jobs"]
     /// Stay: the request and what is left to be revoked.
     public static let kept = ["privacy_delete_requests", "pending_revocations"]
 }

@@ -86,6 +86,17 @@ public struct PrivacyDeletionRepository: Sendable {
         }
     }
 
+    /// Deletes what waits to be run or sent: it would stand in the queues for as long as a grant cannot be revoked.
+    public func clearQueues(_ lease: PrivacyLease) async throws(StorageError) {
+        for table in ErasedTables.queues {
+            for _ in 0..<Self.maximumBatches {
+                let parameters: [SQLValue] = [.uuid(lease.user), .int(Self.batch)]
+                let deleted = try await pool.query(Self.deleteWaiting(in: table), parameters)
+                guard deleted.affected == Self.batch, !Task.isCancelled else { break }
+            }
+        }
+    }
+
     /// Deletes what waits to be run or sent, and most of the rest, in small statements that hold up nobody.
     public func thinOut(_ lease: PrivacyLease) async throws(StorageError) {
         for table in ErasedTables.large {

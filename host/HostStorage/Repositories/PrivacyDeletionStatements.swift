@@ -107,6 +107,16 @@ extension PrivacyDeletionRepository {
             """)
     }
 
+    /// A user who is frozen stays so until everything is erased: no lease is needed for this.
+    static func deleteWaiting(in queue: String) -> Statement {
+        .write(
+            """
+            delete from alfred.\(queue) where id in (
+                select q.id from alfred.\(queue) q join alfred.users u on u.id = q.user_id and u.frozen_at is not null
+                where q.user_id = $1 and q.state = 'PENDING' limit $2)
+            """)
+    }
+
     static func deleteAll(of table: String) -> Statement {
         .write("delete from alfred.\(table) where user_id = $1")
     }

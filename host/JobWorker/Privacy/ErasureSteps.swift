@@ -39,6 +39,7 @@ struct ErasureSteps: Sendable {
             case .leaseLost: return .leaseLost
             case .erased: break
             case .frozen:
+                try await stored { () throws(StorageError) in try await deletions.clearQueues(lease) }
                 switch try await erase(lease) {
                 case .leaseLost: return .leaseLost
                 case .connectorLeft:
