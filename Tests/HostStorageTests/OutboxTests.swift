@@ -51,6 +51,23 @@ import Testing
         #expect(try await outbox.timeUntilNextDue() == nil)
     }
 
+    @Test func followsADeviceThatIsRegisteredUnderAnotherName() async throws {
+        let database = try await TestDatabase.make()
+        let (user, old) = try await queue(database)
+        let token = try await database.sql("select apns_token_sha256 from alfred.devices").required().bytes(0)
+        let devices = DeviceRepository(try database.anotherPool(role: "alfred_api"))
+        let new = try await devices.register(
+            DeviceRegistration(
+                user: user, deviceIdentifier: "renamed", sealedToken: [9], tokenSHA256: token, sealedKeyVersion: 1,
+                environment: .sandbox))
+        #expect(new != old)
+        #expect(try await devices.enabledDevices(of: user).map(\.id) == [new])
+        let push = try #require(try await OutboxRepository(database.pool).claim(owner: "t", limit: 1).first)
+        #expect(push.device == new && push.sealedPayload == [5])
+        let events = try await AuditRepository(database.pool).page(of: user).items
+        #expect(events.contains { $0.eventType == "DEVICE_DISABLED" && $0.metadata["device_id"] == "phone" })
+    }
+
     @Test func aSendersDeathBringsTheRowBackAndFencesTheDead() async throws {
         let database = try await TestDatabase.make()
         let outbox = OutboxRepository(database.pool)

@@ -51,11 +51,18 @@ public struct DeviceRepository: Sendable {
         try await repeating(3) { () throws(StorageError) in
             try await pool.withTransaction { tx throws(StorageError) in
                 let moved = try await tx.query(
-                    Self.deleteMoved, [.bytes(device.tokenSHA256), .uuid(device.user), .text(device.deviceIdentifier)])
+                    Self.deleteMoved, [.bytes(device.tokenSHA256), .uuid(device.user)])
                 for row in try moved.map({ row throws(StorageError) in row }) {
                     try await Self.auditMoved(row, in: tx)
                 }
+                let renamed = try await tx.query(
+                    Self.setAside, [.bytes(device.tokenSHA256), .uuid(device.user), .text(device.deviceIdentifier)])
                 let id = try await tx.query(Self.upsert, device.parameters).required().uuid(0)
+                for row in try renamed.map({ row throws(StorageError) in row }) {
+                    try await tx.query(Self.moveWaiting, [.uuid(id), .uuid(try row.uuid(3))])
+                    try await tx.query(Self.deleteOne, [.uuid(try row.uuid(3))])
+                    try await Self.auditMoved(row, in: tx)
+                }
                 try await tx.query(Self.deleteSurplus, [.uuid(device.user), .int(Self.maximumPerUser)])
                 let due = try await tx.query(Self.makeSchedulesDue, [.uuid(device.user)])
                 if due.count > 0 { try await tx.query(JobRepository.announce) }
@@ -145,9 +152,27 @@ extension DeviceRepository {
     private static let deleteMoved = Statement.write(
         """
         delete from alfred.devices
-        where apns_token_sha256 = $1 and not (user_id = $2 and device_identifier = $3)
+        where apns_token_sha256 = $1 and user_id <> $2
         returning user_id, device_identifier, environment
         """)
+
+    // The same device under another name of its user: it gives the token up, what waits for it moves, then it goes.
+    private static let setAside = Statement.write(
+        """
+        update alfred.devices set apns_token_sha256 = sha256(id::text::bytea)
+        where apns_token_sha256 = $1 and user_id = $2 and device_identifier <> $3
+        returning user_id, device_identifier, environment, id
+        """)
+
+    private static let moveWaiting = Statement.write(
+        """
+        update alfred.push_outbox p set device_id = $1, updated_at = now()
+        where device_id = $2 and state in ('PENDING', 'SENDING') and not exists (
+            select from alfred.push_outbox q
+            where q.user_id = p.user_id and q.action_key = p.action_key and q.device_id = $1)
+        """)
+
+    private static let deleteOne = Statement.write("delete from alfred.devices where id = $1")
 
     private static let upsert = Statement.write(
         """
