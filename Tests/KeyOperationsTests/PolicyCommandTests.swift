@@ -76,4 +76,20 @@ import Testing
         #expect(outcome.status == 2 && outcome.text.isEmpty, "\(outcome.text)")
         #expect(outcome.complaint.contains("administration: kms:PutKeyPolicy"), "\(outcome.complaint)")
     }
+
+    @Test(arguments: ["KMS_ALLOWED_MEASUREMENTS", "TEE_ALLOWED_MEASUREMENTS"])
+    func losesNoReleaseOfTheEnvironment(_ name: String) throws {
+        let other = Self.release.replacing("v1@", with: "v2@")
+        let both = try policy([], environment: [name: "\(Self.release), \(other)"])
+        #expect(both.status == 0 && both.text.contains("Release1v1") && both.text.contains("Release2v2"))
+        for bad in ["v2@pcr0=00", "dev-local-enclave", Self.release.uppercased(), other + "+pcr3=zz", ""] {
+            let outcome = try policy([], environment: [name: "\(Self.release),\(bad)"])
+            #expect(outcome.status == 2 && outcome.text.isEmpty, "\(bad): \(outcome.text)")
+            #expect(
+                outcome.complaint.contains("\(name) must be") && outcome.complaint.contains("has \"\(bad.prefix(20))"))
+            guard !bad.isEmpty else { continue }
+            let option = try policy(["--release", Self.release, "--release=\(bad)"])
+            #expect(option.status == 2 && option.complaint.contains("--release must be"), "\(option.complaint)")
+        }
+    }
 }

@@ -87,15 +87,30 @@ struct PolicyCommand: ParsableCommand {
     }
 
     private func releases() throws(CommandFailure) -> [RecommendedPolicy.Release] {
-        if release.isEmpty {
-            // Without an environment, or with one of another runtime, placeholders stand for the registers.
-            let reader = ConfigurationReader(OperatorEnvironment.load())
-            let stated = reader.given("KMS_ALLOWED_MEASUREMENTS") ?? reader.given("TEE_ALLOWED_MEASUREMENTS") ?? ""
-            return stated.split { $0 == "," || $0.isWhitespace }.compactMap { RecommendedPolicy.Release(String($0)) }
+        if !release.isEmpty { return try Self.read(release, from: "--release") }
+        // Where the environment names none either, placeholders stand for the registers.
+        let reader = ConfigurationReader(OperatorEnvironment.load())
+        for name in ["KMS_ALLOWED_MEASUREMENTS", "TEE_ALLOWED_MEASUREMENTS"] {
+            guard let stated = reader.given(name), stated.contains(where: { !$0.isWhitespace }) else { continue }
+            return try Self.read(
+                stated.split(separator: ",", omittingEmptySubsequences: false).map { $0.filter { !$0.isWhitespace } },
+                from: name)
         }
-        let read = release.compactMap(RecommendedPolicy.Release.init)
-        guard read.count == release.count else {
-            throw .unusable("keys policy: --release must be [name@]pcr0=<96 hex>+pcr1=<96 hex>+pcr2=<96 hex>[+pcr3=…]")
+        return []
+    }
+
+    /// All of `entries`: a release that is left out would be one without keys, and nobody would know.
+    private static func read(
+        _ entries: [String], from source: String
+    ) throws(CommandFailure) -> [RecommendedPolicy.Release] {
+        var read: [RecommendedPolicy.Release] = []
+        for entry in entries {
+            guard let release = RecommendedPolicy.Release(entry) else {
+                throw .unusable(
+                    "keys policy: \(source) must be [name@]pcr0=<96 hex>+pcr1=<96 hex>+pcr2=<96 hex>[+pcr3=…], lower "
+                        + "case and not zero, and has \"\(visible(entry))\"")
+            }
+            read.append(release)
         }
         return read
     }
