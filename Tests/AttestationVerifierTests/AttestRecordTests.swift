@@ -49,6 +49,31 @@ import Testing
         #expect(try verify([folder(name), "--policy", folder(name) + "/policy.json"]).status == 0)
     }
 
+    /// A record stays good at its own time for ever: whoever reads the verdict must see that this is all it says.
+    @Test func saysThatTheOwnTimeOfARecordIsNotThePresent() throws {
+        let name = folder("nitro-accept-tag-18")
+        let challenge = try JSONSerialization.jsonObject(
+            with: Data(contentsOf: URL(filePath: name + "/challenge.json")))
+        let time = try #require((challenge as? [String: Any])?["verified_at"] as? Int)
+        let note = "judged at the record's own time \(time): says nothing about the present"
+        let policy = ["--policy", name + "/policy.json"]
+        for options in [policy, ["--trust-recorded-policy"], []] {
+            #expect(try verify([name] + options).text.contains("\n\(note)\n"))
+            let json = try verify([name, "--json"] + options).text
+            #expect(json.contains("\"time_note\" : \"\(note)\""), "\(json)")
+        }
+        let timed = try verify([name, "--time", "\(time)"] + policy)
+        #expect(timed.status == 0 && !timed.text.contains("own time"), "\(timed.text)")
+        let late = try verify([name, "--time", "\(time + 100_000)"] + policy)
+        #expect(late.status == 1, "the policy's greatest age holds at a time that is given")
+        let document = folder("document-accept-tag-18")
+        #expect(try verify([document, "--trust-recorded-policy"]).text.contains("says nothing about the present"))
+        #expect(try verify([document, "--own-time", "--authenticity-only"]).text.contains("the document's own time"))
+        #expect(try !verify([document, "--authenticity-only"]).text.contains("own time"), "judged now")
+        let help = try verify(["--help"]).text
+        #expect(!help.contains("policy, root and time"))
+    }
+
     @Test func aMeasurementOrARootAloneVouchesForNoRecord() throws {
         let name = folder("document-accept-tag-18")
         #expect(try verify([name]).status == 1, "the root of AWS, and now")

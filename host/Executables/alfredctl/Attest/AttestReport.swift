@@ -76,6 +76,8 @@ struct AttestReport: Encodable {
     /// `aws`, or the SHA-256 of a test root.
     private(set) var root: String?
     private(set) var judged_at: UInt64?
+    /// Said where the time came with what is judged, which is then good for ever.
+    private(set) var time_note: String?
     private(set) var debug_mode: Bool?
     private(set) var module_id: String?
     private(set) var timestamp: UInt64?
@@ -92,13 +94,23 @@ struct AttestReport: Encodable {
     }
 
     private enum CodingKeys: CodingKey {
-        case verdict, identity, reason, checks, nitro_checks, root, judged_at, debug_mode, module_id, timestamp
+        case verdict, identity, reason, checks, nitro_checks, root, judged_at, time_note, debug_mode, module_id,
+            timestamp
     }
 
     var isAccepted: Bool { verdict == "accept" }
     var isRefused: Bool { verdict == "refuse" }
     /// The status to end with where it is not accepted.
     var failure: CommandFailure { verdict == "authentic" ? .undecided : .failed() }
+
+    /// The same, judged at the time of `what` itself.
+    func atItsOwnTime(of what: String) -> AttestReport {
+        var report = self
+        report.time_note =
+            "judged at the \(what)'s own time \(judged_at.map(String.init) ?? "unknown"): says nothing about the "
+            + "present"
+        return report
+    }
 
     /// Evidence.
     init(_ report: VerificationReport, root: NitroRoot? = nil, judgedAt: UInt64? = nil) {
@@ -147,6 +159,7 @@ struct AttestReport: Encodable {
             if hasOwn { lines += nitro_checks?.flatMap { $0.lines(indent: 8) } ?? [] }
         }
         if debug_mode == true { lines.append("DEBUG MODE: PCR0, PCR1 or PCR2 is zero; any image may be running") }
+        if let time_note { lines.append(time_note) }
         return lines + [conclusion]
     }
 

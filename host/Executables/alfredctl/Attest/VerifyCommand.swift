@@ -7,8 +7,9 @@ struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Judges evidence, or a Nitro document that stands alone.",
         discussion: """
-            A record of evidence is judged by its own challenge and time unless options say otherwise, and by --policy. \
-            What came with a record can prove nothing: its own policy or root counts with --trust-recorded-policy only. \
+            A record of evidence is judged by --policy, and by its own challenge and time unless --nonce and --time say \
+            otherwise: an old record stays good at its own time, so the report then says that nothing is said about the \
+            present. Its own policy and root count with --trust-recorded-policy only. \
             A document that stands alone (raw, hex or base64) needs --measurement, --policy or --authenticity-only; it \
             is judged now and may be 300 s old, unless --time or --own-time is given. The root is AWS's unless --root \
             or the policy names another. Exit status: 0 accepted; 1 refused; 2 usage, or no policy to accept by; \
@@ -21,7 +22,10 @@ struct VerifyCommand: ParsableCommand {
             "Accepted release, may be repeated or a CSV.", valueName: "[name@]pcr0=…+pcr1=…+pcr2=…[+pcrN=…]"))
     var measurement: [String] = []
     @Option(help: "Policy file of the form of attestation-fixtures' policy.json.") var policy: String?
-    @Flag(help: "Judge by the policy, root and time in the record or case folder: only for records that you made.")
+    @Flag(
+        help: ArgumentHelp(
+            "Judge by the policy and root in the record or case folder; a document in a case folder also by the time, "
+                + "nonce and user data there. Only for what you recorded yourself."))
     var trustRecordedPolicy = false
     @Option(help: "Judge at this time: unix seconds, or like 2026-11-25T11:00:00Z.") var time: String?
     @Flag(help: "Judge a document at its own time: says nothing about the present.") var ownTime = false
@@ -68,8 +72,9 @@ struct VerifyCommand: ParsableCommand {
         guard overrides.root == nil || judged.policy.environment == "local" else {
             throw Self.testRootOutsideLocal
         }
-        let report = AttestReport(
+        var report = AttestReport(
             judged.report, root: judged.policy.trustedRoot, judgedAt: overrides.time ?? evidence.recordedTime)
+        if overrides.time == nil { report = report.atItsOwnTime(of: "record") }
         return policy == nil && !trustRecordedPolicy ? report.byItsOwnPolicy() : report
     }
 
@@ -94,7 +99,10 @@ struct VerifyCommand: ParsableCommand {
             maximumAgeSeconds: maxAge ?? file?.maximumAgeSeconds ?? context?.maximumAge ?? standardAge(context))
         let moment = try moment(context)
         let report = NitroReport(judging: bytes, by: expectations, NitroChainVerifier(root: root), time: moment)
-        return AttestReport(report, root: root, time: moment, lacksPolicy: releases == nil && !isAuthenticityOnly)
+        let judged = AttestReport(report, root: root, time: moment, lacksPolicy: releases == nil && !isAuthenticityOnly)
+        guard time == nil else { return judged }
+        if case .itsOwn = moment { return judged.atItsOwnTime(of: "document") }
+        return context == nil ? judged : judged.atItsOwnTime(of: "record")
     }
 
     private func releases(_ file: AttestationPolicy?, _ context: DocumentContext?) -> [AcceptedMeasurement]? {
