@@ -87,6 +87,24 @@ import Testing
         #expect(nonce.text.contains("EvidenceKeyMismatch at nonce"))
     }
 
+    /// What can match no image is a slip of whoever wrote it, and no verdict on the image.
+    @Test func namesAMeasurementThatIsNone() throws {
+        let good = NitroStage.measurement
+        let zero = "pcr0=" + String(repeating: "0", count: 96)
+        for bad in [
+            "pcr0=zz", "junk", "", "v8@", good.uppercased(), good.replacing("pcr0=", with: "PCR0="),
+            zero + good.dropFirst(zero.count), String(good.dropLast(102)), good + "+pcr3=zz",
+        ] {
+            for entries in [[bad], [Self.release, bad], ["\(Self.release),\(bad)"]] where entries.last != "" {
+                let options = entries.map { "--measurement=\($0)" }
+                let outcome = try run(["verify", "--own-time"] + options, on: NitroStage.document())
+                #expect(outcome.status == 2, "\(entries): \(outcome.text)")
+                #expect(outcome.text.contains("--measurement must be"), "\(outcome.text)")
+                #expect(outcome.text.contains("has \"\(bad.prefix(20))"), "\(outcome.text)")
+            }
+        }
+    }
+
     @Test func theRootIsThatOfAWSUnlessAnotherIsGiven() throws {
         let outcome = try run(
             ["verify", "--own-time", "--measurement", Self.release], on: NitroStage.document(), hasRoot: false)

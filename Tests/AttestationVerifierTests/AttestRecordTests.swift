@@ -82,6 +82,17 @@ import Testing
         #expect(try verify([record, "--root", folder("document-accept-tag-18") + "/root.pem"]).status == 2)
     }
 
+    @Test func namesAMeasurementThatIsNoneOfARecord() throws {
+        let nitro = folder("nitro-accept-tag-18")
+        let signed = folder("ed25519-accept-named-entry")
+        for (name, bad) in [(nitro, "junk"), (nitro, "pcr0=zz"), (signed, "pcr0=zz"), (signed, ",")] {
+            let outcome = try verify([name, "--policy", name + "/policy.json", "--measurement", bad])
+            #expect(outcome.status == 2 && outcome.text.contains("--measurement must be"), "\(outcome.text)")
+        }
+        let other = try verify([signed, "--policy", signed + "/policy.json", "--measurement", "another-image"])
+        #expect(other.status == 1 && other.text.contains("MeasurementNotAllowed"), "\(other.text)")
+    }
+
     @Test func aPolicyThatEnforcesNothingAcceptsNothing() throws {
         let name = folder("ed25519-accept-unenforced")
         for option in [["--trust-recorded-policy"], ["--policy", name + "/policy.json"]] {

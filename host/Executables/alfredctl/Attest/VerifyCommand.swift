@@ -61,7 +61,7 @@ struct VerifyCommand: ParsableCommand {
         overrides.time = try time.map(Self.seconds)
         overrides.nonce = try nonce.map(Self.bytes)
         overrides.policy = try policy.map { path throws(CommandFailure) in try AttestInput.file(path, of: "policy") }
-        overrides.measurements = measurements
+        overrides.measurements = try measurements(ofNitro: evidence.nitroDocument != nil)
         overrides.root = try testRoot()
         let judged: (policy: AttestationPolicy, report: VerificationReport)
         do throws(RecordedEvidence.ReadError) {
@@ -85,7 +85,7 @@ struct VerifyCommand: ParsableCommand {
             throw CommandFailure.unusable("attest verify: either --time or --own-time")
         }
         let file = try policy.map(Self.policy)
-        let releases = releases(file, context)
+        let releases = try measurements(ofNitro: true) ?? file?.allowedMeasurements ?? context?.measurements
         guard root == nil || file?.environment ?? "local" == "local" else { throw Self.testRootOutsideLocal }
         guard !authenticityOnly || (measurement.isEmpty && file == nil) else {
             throw CommandFailure.unusable("attest verify: either --authenticity-only or a policy")
@@ -105,10 +105,6 @@ struct VerifyCommand: ParsableCommand {
         return context == nil ? judged : judged.atItsOwnTime(of: "record")
     }
 
-    private func releases(_ file: AttestationPolicy?, _ context: DocumentContext?) -> [AcceptedMeasurement]? {
-        measurements ?? file?.allowedMeasurements ?? context?.measurements
-    }
-
     private func moment(_ context: DocumentContext?) throws(CommandFailure) -> NitroTime {
         if let time { return .at(try Self.seconds(time)) }
         if ownTime { return .itsOwn }
@@ -123,10 +119,23 @@ struct VerifyCommand: ParsableCommand {
 
     // MARK: Options
 
-    /// The releases of `--measurement`; nil without the option.
-    private var measurements: [AcceptedMeasurement]? {
-        let entries = measurement.flatMap { $0.split(separator: ",") }.map { $0.filter { !$0.isWhitespace } }
-        return measurement.isEmpty ? nil : entries.map { AcceptedMeasurement(entry: $0) }
+    /// The releases of `--measurement`; nil without the option. What says `pcr` must be registers, of evidence with a
+    /// Nitro document all must.
+    private func measurements(ofNitro isNitro: Bool) throws(CommandFailure) -> [AcceptedMeasurement]? {
+        guard !measurement.isEmpty else { return nil }
+        var accepted: [AcceptedMeasurement] = []
+        for entry in measurement.flatMap({ $0.split(separator: ",", omittingEmptySubsequences: false) }) {
+            let text = entry.filter { !$0.isWhitespace }
+            let read = AcceptedMeasurement(entry: text)
+            let mustBeRegisters = isNitro || read.measurement.lowercased().hasPrefix("pcr")
+            guard !read.measurement.isEmpty, !mustBeRegisters || NitroMeasurement(read.measurement) != nil else {
+                throw .unusable(
+                    "attest verify: --measurement must be [name@]pcr0=<96 hex>+pcr1=<96 hex>+pcr2=<96 hex>[+pcrN=…], "
+                        + "lower case and not zero, and has \"\(visible(text))\"")
+            }
+            accepted.append(read)
+        }
+        return accepted
     }
 
     private static var testRootOutsideLocal: CommandFailure {
