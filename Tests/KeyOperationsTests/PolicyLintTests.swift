@@ -66,6 +66,13 @@ import Testing
         #expect(try holes(allow(#""\#(action)""#)).contains(.withoutAttestation))
     }
 
+    /// What the host reads beforehand is no secret that the enclave may make a key of.
+    @Test func findsRandomnessWithoutAttestation() throws {
+        #expect(try holes(allow(#""kms:GenerateRandom""#)) == [.withoutAttestation])
+        #expect(try holes(allow(#""kms:GenerateR*""#)) == [.withoutAttestation])
+        #expect(try holes(allow(#""kms:GenerateRandom""#, registers([0, 1, 2, 3]))) == [])
+    }
+
     @Test func findsActionsThatNotActionLeavesOpen() throws {
         let statement = #"{"Effect":"Allow","Principal":{"AWS":"\#(Self.parent)"},"NotAction":"kms:Encrypt"}"#
         let found = try holes(statement)

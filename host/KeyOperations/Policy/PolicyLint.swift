@@ -40,10 +40,10 @@ public struct PolicyHole: Encodable, Equatable, Sendable {
 
 /// Looks for the holes of a key policy.
 public struct PolicyLint: Sendable {
-    /// Actions that give out a plaintext or a data key; all but the last three know `Recipient`.
+    /// Actions that give out a plaintext, a data key or the randomness of one; all but the last two know `Recipient`.
     static let attestedActions = [
         "kms:Decrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyPair", "kms:DeriveSharedSecret",
-        "kms:GenerateDataKeyWithoutPlaintext", "kms:GenerateDataKeyPairWithoutPlaintext",
+        "kms:GenerateRandom", "kms:GenerateDataKeyWithoutPlaintext", "kms:GenerateDataKeyPairWithoutPlaintext",
     ]
     /// Actions that decide who has the key.
     static let administrativeActions = [
