@@ -70,6 +70,7 @@ import Testing
         try pipeline.addHandler(FirstByteHandler(edge))
         try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: false, withErrorHandling: false)
         try pipeline.addHandler(edge)
+        channel.triggerUserOutboundEvent(EdgeHandler.Attended(), promise: nil)
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
     }
 

@@ -36,6 +36,7 @@ struct EdgeHTTP1Channel: HTTPChannelHandler {
     }
 
     func handle(value: Value, logger: Logger) async {
+        value.channel.triggerUserOutboundEvent(EdgeHandler.Attended(), promise: nil)
         await withTaskExecutorPreference(LoopExecutor(value.channel.eventLoop)) {
             await handleHTTP(asyncChannel: value, logger: logger)
         }

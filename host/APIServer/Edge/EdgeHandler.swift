@@ -10,6 +10,8 @@ final class EdgeHandler: ChannelDuplexHandler {
     typealias InboundOut = HTTPServerRequestPart
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
+    /// Somebody takes this connection's requests.
+    struct Attended: Sendable {}
 
     private let accessLog: AccessLog
     private var state = EdgeState()
@@ -30,6 +32,7 @@ final class EdgeHandler: ChannelDuplexHandler {
     private var requestStart = ContinuousClock.now
     private var endsWithAnswer = false
     private var isClosing = false
+    private var isAttended = false
     let presence = ClientPresence()
 
     init(accessLog: AccessLog, readiness: Readiness) {
@@ -40,6 +43,7 @@ final class EdgeHandler: ChannelDuplexHandler {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         expect(within: quietSeconds)
+        if isDraining { closeUnlessAttended(context) }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -122,11 +126,26 @@ final class EdgeHandler: ChannelDuplexHandler {
         if event is ChannelShouldQuiesceEvent {
             // Closed at once, a connection loses the request that is already on its way to it.
             isQuiescing = true
+            closeUnlessAttended(context)
             return awaitNext()
         }
         // Who sends no more has hung up: no client of an API closes half of its connection.
         if case .some(.inputClosed) = event as? ChannelEvent { presence.left() }
         context.fireUserInboundEventTriggered(event)
+    }
+
+    func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+        guard event is Attended else { return context.triggerUserOutboundEvent(event, promise: promise) }
+        isAttended = true
+        promise?.succeed()
+    }
+
+    /// What was accepted while the listener closed is given to nobody, and nobody would answer or close it.
+    private func closeUnlessAttended(_ context: ChannelHandlerContext) {
+        let limit = TimeAmount.seconds(quietSeconds)
+        context.eventLoop.assumeIsolated().scheduleTask(in: limit) { [weak self] in
+            if let self, !self.isAttended { self.context?.close(promise: nil) }
+        }
     }
 
     // MARK: - Answers
