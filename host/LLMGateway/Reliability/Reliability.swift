@@ -15,7 +15,7 @@ final class Reliability: Sendable {
     private let log: HostLog
     private let metrics: MetricsRegistry
     private let isDegraded = Mutex(false)
-    private let untold = Mutex<[Settlement]>([])
+    private let untold = Mutex<[(settlement: Settlement, since: ContinuousClock.Instant)]>([])
 
     init(
         _ redis: RedisConnection, _ configuration: LLMReliabilityConfiguration, quotaPercentWhileDown: Int,
@@ -74,7 +74,7 @@ final class Reliability: Sendable {
         var settlement = settlement
         settlement.cache = nil
         untold.withLock { [settlement] in
-            if $0.count < Self.maximumUntold { $0.append(settlement) }
+            if $0.count < Self.maximumUntold { $0.append((settlement, .now)) }
         }
     }
 
@@ -114,11 +114,13 @@ final class Reliability: Sendable {
     }
 
     private func tellSettlements() async throws(RedisError) {
-        while let settlement = untold.withLock({ $0.popLast() }) {
+        while let (settlement, since) = untold.withLock({ $0.popLast() }) {
+            // Redis knows no longer whether it has settled it; if not, the reservation counts whole, by its end.
+            guard .now - since < .seconds(RedisReliability.reservationMargin) else { continue }
             do throws(RedisError) {
                 try await tell(settlement)
             } catch {
-                keep(settlement)
+                untold.withLock { $0.append((settlement, since)) }
                 throw error
             }
         }
@@ -148,7 +150,10 @@ final class Reliability: Sendable {
             if isLocal {
                 await recover()
             } else {
-                do throws(RedisError) { try await tellSpent() } catch { degrade() }
+                do throws(RedisError) {
+                    try await tellSettlements()
+                    try await tellSpent()
+                } catch { degrade() }
             }
         }
     }
