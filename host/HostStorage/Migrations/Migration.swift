@@ -32,6 +32,6 @@ struct Migration: Sendable, Equatable {
         ("0004_key_rotation.sql", PackageResources._004_key_rotation_sql),
         ("0005_privacy_delete.sql", PackageResources._005_privacy_delete_sql),
         ("0006_job_locality.sql", PackageResources._006_job_locality_sql),
-        ("0008_fair_places.sql", PackageResources._008_fair_places_sql),
+        ("0007_fair_places.sql", PackageResources._007_fair_places_sql),
     ].compactMap { Migration(file: $0.0, contents: $0.1) }
 }
